@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * All of libjaeger.
+ */
+#ifndef JAEGER_JAEGER_H
+#define JAEGER_JAEGER_H
+
+#include <jaeger/base.h>
+#include <jaeger/batch.h>
+#include <jaeger/component.h>
+#include <jaeger/config.h>
+#include <jaeger/query.h>
+#include <jaeger/sampling.h>
+#include <jaeger/service.h>
+#include <jaeger/storage.h>
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The query service in process: what Jaeger's query APIs offer, without sockets.
+ */
+#ifndef JAEGER_QUERY_H
+#define JAEGER_QUERY_H
+
+#include <jaeger/storage.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct jaeger_query jaeger_query;
+
+/** @param archive driver NULL: no archive. Both must outlive the query service. */
+typedef struct jaeger_query_options {
+    size_t size;
+    jaeger_storage traces, archive;
+    uint64_t max_clock_skew_adjust_ns; /**< 0: no adjustment, warnings only */
+    uint64_t max_trace_spans;          /**< 0: off; else a trace is cut to its first N spans with a warning */
+} jaeger_query_options;
+
+/** How a trace is shown. */
+typedef struct jaeger_read_options {
+    bool raw; /**< no adjusters */
+} jaeger_read_options;
+
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_new(const jaeger_query_options *options,
+                                                            jaeger_query **ret, jaeger_error *err);
+JAEGER_API void jaeger_query_free(jaeger_query *query);
+
+/** Stream one trace: primary, then archive. Adjusted traces come as one batch, raw ones chunk by chunk.
+ *  @return NOT_FOUND "trace not found"; what `out` returned. Threads: any. Blocks: up to call->deadline_ns */
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_get_trace(jaeger_query *query, jaeger_trace_ref ref,
+                                                                  jaeger_read_options options,
+                                                                  jaeger_consumer out, jaeger_call *call);
+/** Newest first; chunks of one trace are consecutive. No match: OK. */
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_find_traces(jaeger_query *query,
+                                                                    const jaeger_trace_query *find,
+                                                                    jaeger_read_options options,
+                                                                    jaeger_consumer out, jaeger_call *call);
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_find_trace_ids(jaeger_query *query,
+                                                                       const jaeger_trace_query *find,
+                                                                       jaeger_trace_refs *ret,
+                                                                       jaeger_call *call);
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_find_summaries(jaeger_query *query,
+                                                                       const jaeger_trace_query *find,
+                                                                       jaeger_summary_sink out,
+                                                                       jaeger_call *call);
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_services(jaeger_query *query, jaeger_strs *ret,
+                                                                 jaeger_call *call);
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_operations(jaeger_query *query, jaeger_str service,
+                                                                   jaeger_str kind, jaeger_operations *ret,
+                                                                   jaeger_call *call);
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_dependencies(jaeger_query *query,
+                                                                     uint64_t start_unix_ns,
+                                                                     uint64_t end_unix_ns,
+                                                                     jaeger_dependencies *ret,
+                                                                     jaeger_call *call);
+/** Copy a trace from the primary to the archive store. @return NOT_FOUND; FAILED_PRECONDITION: no archive */
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_archive(jaeger_query *query, jaeger_trace_ref ref,
+                                                                jaeger_call *call);
+JAEGER_API bool jaeger_query_has_archive(const jaeger_query *query);
+JAEGER_API void jaeger_query_caps(jaeger_query *query, jaeger_storage_caps *ret);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

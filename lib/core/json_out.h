@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A streaming JSON writer into a buffer. It places commas and, if asked, indentation; the caller keeps the
+ * order.
+ *
+ * Two escape styles are in use (reference: encoding/json and the Collector's pdata): `html` also escapes < >
+ * & and U+2028/9 as \uXXXX. Invalid UTF-8 becomes U+FFFD in both.
+ */
+#ifndef JG_CORE_JSON_OUT_H
+#define JG_CORE_JSON_OUT_H
+
+#include "core/buf.h"
+
+#define JG_JSON_OUT_DEPTH_MAX 256
+
+typedef struct jg_json_out {
+    jg_buf *buf;
+    bool html;      /* escape < > & U+2028 U+2029 */
+    uint8_t indent; /* spaces a level; 0: compact */
+    uint16_t depth;
+    bool after_key;
+    bool has_items[JG_JSON_OUT_DEPTH_MAX];
+    bool is_array[JG_JSON_OUT_DEPTH_MAX];
+} jg_json_out;
+
+#define JG_JSON_OUT_INIT(buffer) ((jg_json_out){.buf = (buffer)})
+
+void jg_json_object(jg_json_out *json);
+void jg_json_array(jg_json_out *json);
+/** Close the innermost object or array. */
+void jg_json_end(jg_json_out *json);
+void jg_json_key(jg_json_out *json, jaeger_str key);
+void jg_json_str(jg_json_out *json, jaeger_str value);
+void jg_json_bool(jg_json_out *json, bool value);
+void jg_json_null(jg_json_out *json);
+void jg_json_i64(jg_json_out *json, int64_t value);
+void jg_json_u64(jg_json_out *json, uint64_t value);
+/** In quotes, as 64-bit numbers are in OTLP-JSON. */
+void jg_json_i64_str(jg_json_out *json, int64_t value);
+void jg_json_u64_str(jg_json_out *json, uint64_t value);
+/** @param exponent_digits_min 1 (encoding/json: 1e-9) or 2 (jsoniter: 1e-09). NaN and infinities are written
+ * as the strings "NaN", "Infinity", "-Infinity" */
+void jg_json_double(jg_json_out *json, double value, int exponent_digits_min);
+void jg_json_hex(jg_json_out *json, const uint8_t *bytes, size_t n);
+void jg_json_base64(jg_json_out *json, jaeger_str bytes);
+/** A value that is JSON already. */
+void jg_json_raw(jg_json_out *json, jaeger_str text);
+/** Only the escaped characters, without quotes or commas. */
+void jg_json_escape(jg_buf *buf, jaeger_str text, bool html);
+
+#define jg_json_key_lit(json, literal) jg_json_key((json), JAEGER_STR(literal))
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Metrics of a service: counters, gauges, histograms with labels, and their Prometheus text form. A registry
+ * belongs to one service; there is no global one. All functions accept a NULL registry and then return an
+ * instrument that counts for nobody, so callers need no checks. Format:
+ * https://prometheus.io/docs/instrumenting/exposition_formats/
+ */
+#ifndef JG_CORE_METRICS_H
+#define JG_CORE_METRICS_H
+
+#include "core/buf.h"
+
+typedef struct jg_metrics jg_metrics;
+typedef struct jg_metric jg_metric;
+
+jg_metrics *jg_metrics_new(void);
+void jg_metrics_free(jg_metrics *metrics);
+
+/** One series, made at first use; same name and labels give the same one. `labels`: `count` pairs, copied;
+ * sorted by the caller. Keep the pointer: the look-up takes a lock. Lives as long as the registry. */
+jg_metric *jg_metrics_counter(jg_metrics *metrics, const char *name, const char *help,
+                              const jaeger_pair *labels, size_t count);
+jg_metric *jg_metrics_gauge(jg_metrics *metrics, const char *name, const char *help,
+                            const jaeger_pair *labels, size_t count);
+/** @param bounds upper bounds, ascending; at most 32; static */
+jg_metric *jg_metrics_histogram(jg_metrics *metrics, const char *name, const char *help,
+                                const jaeger_pair *labels, size_t count, const double *bounds,
+                                size_t bound_count);
+/** Called at each scrape, before the text is written: to set gauges that are read from elsewhere. Not
+ * removable: `user` must outlive the registry or the service's stop. */
+void jg_metrics_on_scrape(jg_metrics *metrics, void (*fill)(void *user), void *user);
+void jg_metrics_off_scrape(jg_metrics *metrics, void *user);
+
+void jg_metric_add(jg_metric *metric, double amount); /* counter, gauge; any thread */
+void jg_metric_set(jg_metric *metric, double value);  /* gauge */
+void jg_metric_observe(jg_metric *metric, double value);
+double jg_metric_value(const jg_metric *metric);
+
+void jg_metrics_write(jg_metrics *metrics, jg_buf *out);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The batch from inside: wire buffers, merging, selecting. The public part is jaeger/batch.h.
+ */
+#ifndef JG_MODEL_BATCH_H
+#define JG_MODEL_BATCH_H
+
+#include "core/attr.h"
+#include <jaeger/batch.h>
+
+/** One batch with the spans of all `n`, sharing their wire buffers. Takes nothing: the caller keeps its
+ * references.
+ *  @return RESOURCE_EXHAUSTED */
+jaeger_status jg_batch_merge(jaeger_batch *const *batches, size_t n, jaeger_batch **ret,
+                             jaeger_error *err) JG_MUST_CHECK;
+/** A batch with the spans at `indexes` (in that order) of `from`, sharing its wire buffers. */
+jaeger_status jg_batch_select(jaeger_batch *from, const uint32_t *indexes, size_t n, jaeger_batch **ret,
+                              jaeger_error *err) JG_MUST_CHECK;
+/** Replace the Resource of every group with this resource_index. The bytes are copied and checked. Owned
+ * batches. */
+jaeger_status jg_batch_replace_resource(jaeger_batch *batch, uint32_t resource_index, const void *resource,
+                                        size_t len, jaeger_error *err) JG_MUST_CHECK;
+/** The same for the InstrumentationScope of one group. */
+jaeger_status jg_batch_replace_scope(jaeger_batch *batch, const jaeger_span_group *group, const void *scope,
+                                     size_t len, jaeger_error *err) JG_MUST_CHECK;
+/** Index entries that may be changed in place (order, or fields that were recomputed). Owned batches. */
+jaeger_span *jg_batch_spans_mutable(jaeger_batch *batch);
+size_t jg_batch_group_count(const jaeger_batch *batch);
+const jaeger_span_group *jg_batch_groups(const jaeger_batch *batch);
+
+/** Check one Span message and fill the index entry (all but `group`).
+ *  @return false: not a valid Span; *ret_why names the fault (static text) */
+bool jg_span_index(const uint8_t *bytes, size_t len, jaeger_span *ret, const char **ret_why);
+
+static inline void jg_batch_unref_ptr(jaeger_batch **batch)
+{
+    jaeger_batch_unref(*batch);
+}
+#define JG_AUTO_BATCH JG_CLEANUP(jg_batch_unref_ptr)
+
+#endif
