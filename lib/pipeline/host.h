@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The host as built-in components see it, beyond jaeger/component.h.
+ */
+#ifndef JG_PIPELINE_HOST_H
+#define JG_PIPELINE_HOST_H
+
+#include <jaeger/component.h>
+
+struct jg_net;
+struct jaeger_query;
+
+/** The service's network; lives from before create until after destroy. */
+struct jg_net *jg_host_net(jaeger_host *host);
+/** State of the service for health checks. */
+typedef enum jg_service_state {
+    JG_STATE_STARTING,
+    JG_STATE_OK,
+    JG_STATE_STOPPING,
+    JG_STATE_FATAL
+} jg_service_state;
+jg_service_state jg_host_state(jaeger_host *host, uint64_t *ret_since_unix_ns);
+/** Walk running components for health and zpages: pipelines and extensions. */
+size_t jg_host_pipeline_count(jaeger_host *host);
+const char *jg_host_pipeline_name(jaeger_host *host, size_t index);
+size_t jg_host_component_count(jaeger_host *host);
+/** @param ret_pipeline name, or NULL for an extension */
+const char *jg_host_component(jaeger_host *host, size_t index, jaeger_kind *ret_kind, const char **ret_pipeline);
+/** The extension jaeger_query offers its service to the embedder under this interface name; the table is the
+ *  jaeger_query itself. */
+#define JG_QUERY_INTERFACE "query"
+/** Authenticators (basicauth): interface "auth.server". */
+#define JG_AUTH_INTERFACE "auth.server"
+typedef struct jg_auth_interface {
+    /** @param authorization value of the Authorization header, ptr NULL: absent
+     *  @return OK, or UNAUTHENTICATED with the text */
+    jaeger_status (*check)(void *self, jaeger_str authorization, jaeger_call *call);
+} jg_auth_interface;
+
+#endif
