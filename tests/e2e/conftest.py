@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: a running jaeger-all-in-one on free ports, and helpers to ask it."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("JAEGER_BUILD", ROOT / "build"))
+ALL_IN_ONE = BUILD / "cmd/jaeger-all-in-one/jaeger-all-in-one"
+LOADGEN = BUILD / "tests/loadgen"
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Jaeger:
+    """One process of a binary, with its own configuration file and data directory."""
+
+    def __init__(self, directory, storage="memory: {max_traces: 100000}", binary=ALL_IN_ONE, config=None, extra=""):
+        self.directory = pathlib.Path(directory)
+        self.grpc, self.http, self.query, self.query_grpc, self.health, self.metrics = free_ports(6)
+        self.binary = binary
+        self.log = open(self.directory / "jaeger.log", "ab")
+        self.config = self.directory / "jaeger.yaml"
+        self.config.write_text(config or f"""
+service:
+  extensions: [jaeger_storage, jaeger_query, healthcheckv2]
+  pipelines:
+    traces: {{receivers: [otlp], processors: [batch], exporters: [jaeger_storage_exporter]}}
+  telemetry:
+    metrics:
+      readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {self.metrics}}}}}}}}}]
+extensions:
+  healthcheckv2: {{use_v2: true, http: {{endpoint: "127.0.0.1:{self.health}"}}}}
+  jaeger_query:
+    storage: {{traces: main}}
+    http: {{endpoint: "127.0.0.1:{self.query}"}}
+    grpc: {{endpoint: "127.0.0.1:{self.query_grpc}"}}
+  jaeger_storage: {{backends: {{main: {{{storage}}}}}}}
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{self.grpc}"}}, http: {{endpoint: "127.0.0.1:{self.http}"}}}}}}
+processors: {{batch: }}
+exporters:
+  jaeger_storage_exporter: {{trace_storage: main}}
+{extra}
+""")
+        self.process = None
+
+    def start(self, timeout=20):
+        self.process = subprocess.Popen([str(self.binary), "--config", str(self.config)], stdout=self.log,
+                                        stderr=self.log)
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"exited with {self.process.returncode}:\n{self.output()}")
+            try:
+                if requests.get(f"http://127.0.0.1:{self.health}/status", timeout=2).status_code == 200:
+                    return self
+            except requests.ConnectionError:
+                time.sleep(0.02)
+        raise RuntimeError(f"not ready within {timeout} s:\n{self.output()}")
+
+    def output(self):
+        return (self.directory / "jaeger.log").read_text(errors="replace")[-4000:]
+
+    def stop(self, sig=signal.SIGTERM, timeout=30):
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        code = self.process.wait(timeout)
+        self.process = None
+        return code
+
+    def get(self, path, **params):
+        return requests.get(f"http://127.0.0.1:{self.query}{path}", params=params, timeout=60)
+
+    def trace(self, trace_id, spans=1, timeout=10):
+        """The trace in legacy JSON, once it has at least so many spans."""
+        deadline = time.monotonic() + timeout
+        while True:
+            reply = self.get(f"/api/traces/{trace_id}")
+            if reply.status_code == 200 and len(reply.json()["data"][0]["spans"]) >= spans:
+                return reply.json()["data"][0]
+            if time.monotonic() > deadline:
+                raise AssertionError(f"trace {trace_id}: {reply.status_code} {reply.text[:500]}\n{self.output()}")
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def jaeger(tmp_path):
+    server = Jaeger(tmp_path).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["memory", "embedded"])
+def any_store(request, tmp_path):
+    """The same on each store that lives in the process."""
+    storage = {"memory": "memory: {max_traces: 100000}",
+               "embedded": f"embedded: {{directory: {tmp_path}/data}}"}[request.param]
+    server = Jaeger(tmp_path, storage=storage).start()
+    yield server
+    server.stop()
+
+
+def node(script, *args, **env):
+    """Run a script of tests/e2e/node with its packages; its standard output, parsed as JSON."""
+    source = ROOT / "tests/e2e/node" / script
+    target = ROOT / "build/node" / script
+    shutil.copy(source, target)
+    done = subprocess.run(["node", str(target), *args], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, **env})
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
