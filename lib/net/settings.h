@@ -64,6 +64,26 @@ typedef struct jg_grpc_server_settings {
     jaeger_str_list middlewares;
 } jg_grpc_server_settings;
 
+typedef struct jg_keepalive_client_settings {
+    bool enabled;
+    uint64_t time_ns, timeout_ns;
+    bool permit_without_stream;
+} jg_keepalive_client_settings;
+
+/** A gRPC client; a component squashes jg_grpc_client_fields into its table (JAEGER_FIELD_SQUASH). */
+typedef struct jg_grpc_client_settings {
+    jaeger_str endpoint, compression;
+    jg_tls_settings tls; /* on unless tls.insecure */
+    jg_keepalive_client_settings keepalive;
+    uint64_t read_buffer_size, write_buffer_size;
+    bool wait_for_ready;
+    jaeger_pair_list headers;
+    jaeger_str user_agent, balancer_name, authority;
+    jg_auth_settings auth;
+    jaeger_str_list middlewares;
+} jg_grpc_client_settings;
+
+extern const jaeger_field jg_grpc_client_fields[];
 extern const jaeger_field jg_tls_server_fields[], jg_tls_client_fields[], jg_cors_fields[], jg_auth_fields[],
     jg_grpc_keepalive_server_fields[];
 
