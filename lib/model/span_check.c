@@ -66,6 +66,11 @@ static bool attr_valid(const uint8_t *bytes, size_t len, unsigned depth)
     return !pb.bad;
 }
 
+bool jg_attr_valid(const uint8_t *bytes, size_t len)
+{
+    return attr_valid(bytes, len, 0);
+}
+
 /** What a field of a message must be. */
 typedef enum { ANY = 0, STRING, NUMBER, TIME, FIXED32, ATTR, TRACE_ID, SPAN_ID } rule;
 

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** A KeyValue body. */
+bool jg_attr_valid(const uint8_t *bytes, size_t len);
 bool jg_resource_valid(const uint8_t *bytes, size_t len);
 bool jg_scope_valid(const uint8_t *bytes, size_t len);
 
