@@ -143,6 +143,50 @@ bool jg_str_to_duration(jaeger_str s, int64_t *ret_ns)
     return true;
 }
 
+/** "1.5" of 1500 thousandths: `value` / 10^places without trailing zeros. */
+static size_t put_fraction(uint64_t value, unsigned places, char *out, size_t room)
+{
+    uint64_t scale = 1;
+    for (unsigned i = 0; i < places; i++)
+        scale *= 10;
+    uint64_t fraction = value % scale;
+    size_t n = (size_t)snprintf(out, room, "%llu", (unsigned long long)(value / scale));
+    if (fraction) {
+        n += (size_t)snprintf(out + n, room - n, ".%0*llu", (int)places, (unsigned long long)fraction);
+        while (out[n - 1] == '0')
+            n--;
+    }
+    return n;
+}
+
+size_t jg_duration_to_text(int64_t ns, char out[JG_DURATION_TEXT_MAX])
+{
+    static const struct {
+        uint64_t below;
+        unsigned places;
+        const char *unit;
+    } small[] = {{1000, 0, "ns"}, {1000000, 3, "\xc2\xb5s"}, {1000000000, 6, "ms"}};
+    uint64_t u = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns, minutes = u / 60000000000ull;
+    size_t n = 0;
+    const char *unit = "s";
+    if (ns < 0)
+        out[n++] = '-';
+    unsigned places = 9;
+    for (size_t i = 0; i < JG_COUNT(small) && u && unit[1] == 0; i++) {
+        if (u < small[i].below) {
+            places = small[i].places;
+            unit = small[i].unit;
+        }
+    }
+    if (minutes >= 60)
+        n += (size_t)snprintf(out + n, JG_DURATION_TEXT_MAX - n, "%lluh", (unsigned long long)(minutes / 60));
+    if (minutes)
+        n += (size_t)snprintf(out + n, JG_DURATION_TEXT_MAX - n, "%llum", (unsigned long long)(minutes % 60));
+    n += put_fraction(u - minutes * 60000000000ull, places, out + n, JG_DURATION_TEXT_MAX - n);
+    n += (size_t)snprintf(out + n, JG_DURATION_TEXT_MAX - n, "%s", unit);
+    return n;
+}
+
 void jg_hex_encode(const uint8_t *bytes, size_t n, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -47,6 +47,9 @@ bool jg_str_to_u64(jaeger_str s, uint64_t *ret);
 bool jg_str_to_double(jaeger_str s, double *ret);
 /** Go duration: "1h2m3.5s", units ns us µs ms s m h. Sign allowed. */
 bool jg_str_to_duration(jaeger_str s, int64_t *ret_ns);
+/** The reverse, as Go prints it: "0s", "1.5ms", "1h0m3.000000001s". @return length, without the NUL */
+#define JG_DURATION_TEXT_MAX 40
+size_t jg_duration_to_text(int64_t ns, char out[JG_DURATION_TEXT_MAX]);
 
 /** Lower-case hex; `out` has room for 2 * n characters (no NUL). */
 void jg_hex_encode(const uint8_t *bytes, size_t n, char *out);

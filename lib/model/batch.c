@@ -377,11 +377,17 @@ jaeger_status jg_batch_replace_resource(jaeger_batch *batch, uint32_t resource_i
     if (!jg_resource_valid(copy, len))
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "invalid Resource");
     jaeger_str body = {(const char *)copy, len}, service = resource_service(body);
-    for (uint32_t i = 0; i < batch->group_count; i++) {
-        if (batch->groups[i].resource_index == resource_index) {
-            batch->groups[i].resource = body;
-            batch->groups[i].service = service;
-        }
+    uint32_t first = 0, end = batch->group_count; /* groups are in the order of their resources */
+    while (first < end) {
+        uint32_t middle = first + (end - first) / 2;
+        if (batch->groups[middle].resource_index < resource_index)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    for (; first < batch->group_count && batch->groups[first].resource_index == resource_index; first++) {
+        batch->groups[first].resource = body;
+        batch->groups[first].service = service;
     }
     return JAEGER_OK;
 }

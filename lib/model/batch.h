@@ -27,6 +27,8 @@ jaeger_span *jg_batch_spans_mutable(jaeger_batch *batch);
 size_t jg_batch_group_count(const jaeger_batch *batch);
 const jaeger_span_group *jg_batch_groups(const jaeger_batch *batch);
 
+/** Read the body of a KeyValue message that was checked. */
+jaeger_attr jg_attr_read(jaeger_str key_value);
 /** Check one Span message and fill the index entry (all but `group`).
  *  @return false: not a valid Span; *ret_why names the fault (static text) */
 bool jg_span_index(const uint8_t *bytes, size_t len, jaeger_span *ret, const char **ret_why);

@@ -3,6 +3,7 @@
  */
 #include "core/pb.h"
 #include "core/str.h"
+#include "model/batch.h"
 #include "model/otlp_fields.h"
 #include <jaeger/batch.h>
 
@@ -105,19 +106,26 @@ static jaeger_value value_read(const uint8_t *bytes, size_t len)
     return value;
 }
 
-bool jaeger_next_attr(jaeger_iter *iter, jaeger_attr *ret)
+jaeger_attr jg_attr_read(jaeger_str key_value)
 {
-    jg_pb_field field, f;
-    if (!next_field(iter, &field))
-        return false;
-    *ret = (jaeger_attr){.key = {"", 0}, .raw = jg_pb_str(&field)};
-    jg_pb pb = jg_pb_of(field.ptr, field.len);
+    jaeger_attr attr = {.key = {"", 0}, .raw = key_value};
+    jg_pb pb = jg_pb_of_str(key_value);
+    jg_pb_field f;
     while (jg_pb_next(&pb, &f)) {
         if (f.number == JG_OTLP_KEY_VALUE_KEY)
-            ret->key = jg_pb_str(&f);
+            attr.key = jg_pb_str(&f);
         else if (f.number == JG_OTLP_KEY_VALUE_VALUE)
-            ret->value = value_read(f.ptr, f.len);
+            attr.value = value_read(f.ptr, f.len);
     }
+    return attr;
+}
+
+bool jaeger_next_attr(jaeger_iter *iter, jaeger_attr *ret)
+{
+    jg_pb_field field;
+    if (!next_field(iter, &field))
+        return false;
+    *ret = jg_attr_read(jg_pb_str(&field));
     return true;
 }
 

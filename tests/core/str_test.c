@@ -36,6 +36,33 @@ static void str_durations_as_go_reads_them(void **state)
     }
 }
 
+static void str_durations_print_as_in_go(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ns;
+        const char *want;
+    } rows[] = {
+        {0, "0s"},
+        {1, "1ns"},
+        {-1500, "-1.5\xc2\xb5s"},
+        {1100000, "1.1ms"},
+        {999999999, "999.999999ms"},
+        {1000000000, "1s"},
+        {60000000000, "1m0s"},
+        {3600000000000, "1h0m0s"},
+        {3723500000000, "1h2m3.5s"},
+        {1700000000000749999, "472222h13m20.000749999s"},
+        {INT64_MAX, "2562047h47m16.854775807s"},
+        {INT64_MIN, "-2562047h47m16.854775808s"},
+    };
+    for (size_t i = 0; i < JG_COUNT(rows); i++) {
+        char text[JG_DURATION_TEXT_MAX];
+        size_t len = jg_duration_to_text(rows[i].ns, text);
+        assert_str(((jaeger_str){text, len}), rows[i].want);
+    }
+}
+
 static void str_numbers_are_whole_and_in_range(void **state)
 {
     (void)state;
@@ -99,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(str_durations_as_go_reads_them),
+        cmocka_unit_test(str_durations_print_as_in_go),
         cmocka_unit_test(str_numbers_are_whole_and_in_range),
         cmocka_unit_test(str_base64_round_trip_and_bad_text),
         cmocka_unit_test(str_utf8),
