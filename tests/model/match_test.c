@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "storage/match.h"
+#include "model/match.h"
 
 #include "core/arena.h"
 #include "core/str.h"

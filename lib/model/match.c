@@ -2,7 +2,7 @@
  * See match.h. Where Jaeger's stores differ, its memory store's rules hold, with `error=false` as "not
  * Error".
  */
-#include "storage/match.h"
+#include "model/match.h"
 
 #include "core/arena.h"
 #include "core/err.h"
