@@ -173,8 +173,11 @@ JG_INLINE void jg_pb_write_varint(jg_buf *buf, uint32_t number, uint64_t value)
 
 JG_INLINE void jg_pb_write_fixed64(jg_buf *buf, uint32_t number, uint64_t value)
 {
-    jg_pb_write_tag(buf, number, JG_PB_FIXED64);
-    jg_buf_append(buf, &value, 8);
+    if (JG_UNLIKELY(buf->cap - buf->len < 14) && !jg_buf_reserve(buf, 14))
+        return;
+    uint8_t *out = jg_pb_put_varint(buf->data + buf->len, (uint64_t)number << 3 | JG_PB_FIXED64);
+    memcpy(out, &value, 8);
+    buf->len = (size_t)(out + 8 - buf->data);
 }
 
 JG_INLINE void jg_pb_write_fixed32(jg_buf *buf, uint32_t number, uint32_t value)
@@ -191,9 +194,13 @@ JG_INLINE void jg_pb_write_double(jg_buf *buf, uint32_t number, double value)
 
 JG_INLINE void jg_pb_write_bytes(jg_buf *buf, uint32_t number, const void *bytes, size_t len)
 {
-    jg_pb_write_tag(buf, number, JG_PB_LEN);
-    jg_pb_write_varint_raw(buf, len);
-    jg_buf_append(buf, bytes, len);
+    if (JG_UNLIKELY(buf->cap - buf->len < 16 || len > buf->cap - buf->len - 16) &&
+        !jg_buf_reserve(buf, jg_pb_len_size(number, len)))
+        return;
+    uint8_t *out = jg_pb_put_len_header(buf->data + buf->len, number, len);
+    if (len)
+        memcpy(out, bytes, len);
+    buf->len = (size_t)(out + len - buf->data);
 }
 
 JG_INLINE void jg_pb_write_str(jg_buf *buf, uint32_t number, jaeger_str s)
@@ -206,10 +213,11 @@ JG_INLINE void jg_pb_write_str(jg_buf *buf, uint32_t number, jaeger_str s)
  *  @return a mark for jg_pb_end */
 JG_INLINE size_t jg_pb_begin(jg_buf *buf, uint32_t number, unsigned len_bytes)
 {
-    jg_pb_write_tag(buf, number, JG_PB_LEN);
-    size_t mark = buf->len;
-    uint32_t room = 0;
-    jg_buf_append(buf, &room, len_bytes);
+    if (JG_UNLIKELY(buf->cap - buf->len < 10) && !jg_buf_reserve(buf, 10))
+        return buf->len;
+    size_t mark =
+        (size_t)(jg_pb_put_varint(buf->data + buf->len, (uint64_t)number << 3 | JG_PB_LEN) - buf->data);
+    buf->len = mark + len_bytes;
     return mark;
 }
 

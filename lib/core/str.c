@@ -52,9 +52,16 @@ size_t jg_str_find(jaeger_str s, char c)
 bool jg_str_to_u64(jaeger_str s, uint64_t *ret)
 {
     uint64_t value = 0;
+    size_t i = 0;
     if (s.len == 0)
         return false;
-    for (size_t i = 0; i < s.len; i++) {
+    for (; i < s.len && i < 19; i++) { /* 19 digits always fit */
+        unsigned digit = (unsigned)(s.ptr[i] - '0');
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    for (; i < s.len; i++) {
         unsigned digit = (unsigned)(s.ptr[i] - '0');
         if (digit > 9 || __builtin_mul_overflow(value, 10u, &value) ||
             __builtin_add_overflow(value, digit, &value))
@@ -196,23 +203,22 @@ void jg_hex_encode(const uint8_t *bytes, size_t n, char *out)
     }
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* value + 1 of a hex digit; 0: none */
+static const uint8_t hex_digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16};
 
 bool jg_hex_decode(jaeger_str hex, uint8_t *out, size_t n)
 {
     if (hex.len != 2 * n)
         return false;
+    const uint8_t *in = (const uint8_t *)hex.ptr;
     for (size_t i = 0; i < n; i++) {
-        int high = hex_digit(hex.ptr[2 * i]), low = hex_digit(hex.ptr[2 * i + 1]);
-        if (high < 0 || low < 0)
+        unsigned high = hex_digits[in[2 * i]], low = hex_digits[in[2 * i + 1]];
+        if (!high || !low)
             return false;
-        out[i] = (uint8_t)(high << 4 | low);
+        out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     return true;
 }

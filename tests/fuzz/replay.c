@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Runs a fuzz target over every file of the directories given, so that the corpus is a plain test where there
- * is no libFuzzer. Each input is also cut at every length up to 64 bytes and has single bits turned.
+ * is no libFuzzer. Each input is also cut at up to 512 lengths and has single bits turned.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -29,9 +29,9 @@ static void run_file(const char *path)
     size_t size = fread(bytes, 1, sizeof bytes, file);
     (void)fclose(file);
     run(bytes, size);
-    for (size_t len = 0; len < size && len < 64; len++)
+    for (size_t len = 0; len < size; len += size / 512 + 1)
         run(bytes, len);
-    for (size_t i = 0; i < 256 && size; i++) {
+    for (size_t i = 0; i < 1024 && size; i++) {
         size_t at = i * 2654435761u % size;
         bytes[at] ^= (uint8_t)(1 << i % 8);
         run(bytes, size);

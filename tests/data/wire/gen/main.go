@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Makes the golden files of tests/wire with the Collector's own code (pdata and the jaeger and zipkin translators):
+//
+//	cd tests/data/wire/gen && go run . ..
+package main
+
+import "os"
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func main() {
+	otlp(os.Args[1])
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/pb.h"
+#include "core/str.h"
+#include "model/batch.h"
+#include "support/file.h"
+#include "wire/otlp_json.h"
+
+static jg_buf to_json(const jaeger_batch *batch)
+{
+    jg_buf buf = JG_BUF_INIT(1 << 20);
+    jg_json_out json = JG_JSON_OUT_INIT(&buf);
+    jg_otlp_json_write(&json, batch);
+    assert_true(jg_buf_ok(&buf));
+    return buf;
+}
+
+static void assert_same(jaeger_str got, jaeger_str want)
+{
+    if (jg_str_eq(got, want))
+        return;
+    size_t at = 0;
+    while (at < got.len && at < want.len && got.ptr[at] == want.ptr[at])
+        at++;
+    size_t from = at > 60 ? at - 60 : 0;
+    fail_msg("differ at %zu:\n got %.*s\nwant %.*s", at, (int)JG_MIN(got.len - from, 160u), got.ptr + from,
+             (int)JG_MIN(want.len - from, 160u), want.ptr + from);
+}
+
+static void otlp_json_gives_the_bytes_of_googles_protobuf(void **state)
+{
+    (void)state;
+    JG_AUTO_DATA jaeger_str json = read_data("wire/otlp_python.json"),
+                            want = read_data("wire/otlp_python.pb");
+    JG_AUTO_BUF jg_buf got = JG_BUF_INIT(1 << 20);
+    jaeger_error err;
+    if (jg_otlp_json_read(json, &got, &err) != JAEGER_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(got.len, want.len);
+    assert_memory_equal(got.data, want.ptr, want.len);
+}
+
+static void otlp_json_is_written_as_the_collector_writes_it(void **state)
+{
+    (void)state;
+    JG_AUTO_DATA jaeger_str bytes = read_data("wire/otlp_python.pb"),
+                            want = read_data("wire/otlp_pdata.json");
+    JG_AUTO_BATCH jaeger_batch *batch = NULL, *again = NULL;
+    assert_ok(jaeger_batch_from_otlp((void *)bytes.ptr, bytes.len, NULL, NULL, &batch, NULL));
+    JG_AUTO_BUF jg_buf got = to_json(batch);
+    assert_same(jg_buf_view(&got), want);
+    assert_ok(jg_otlp_json_to_batch(want, &again, NULL));
+    JG_AUTO_BUF jg_buf twice = to_json(again);
+    assert_same(jg_buf_view(&twice), want);
+}
+
+#define SPAN(fields)                                                                                         \
+    "{\"resourceSpans\":[{\"resource\":{},\"scopeSpans\":[{\"scope\":{},\"spans\":[{" fields "}]}]}]}"
+
+static void otlp_json_takes_what_the_collector_takes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *want; /* NULL: refused */
+    } rows[] = {
+        {"{}", "{}"},
+        {"{\"resourceSpans\":null}", "{}"},
+        {"{\"other\":[{\"deep\":[1,2,{}]}]}", "{}"},
+        {"{\"resource_spans\":[{\"scope_spans\":[{\"spans\":[{\"start_time_unix_nano\":\"5\",\"trace_state\":"
+         "\"a=b\","
+         "\"dropped_links_count\":\"7\"}]}]}]}",
+         SPAN("\"traceState\":\"a=b\",\"startTimeUnixNano\":\"5\",\"droppedLinksCount\":7,\"status\":{}")},
+        {SPAN("\"kind\":\"SPAN_KIND_CLIENT\",\"status\":{\"code\":\"STATUS_CODE_ERROR\"}"),
+         SPAN("\"kind\":3,\"status\":{\"code\":2}")},
+        {SPAN("\"startTimeUnixNano\":1700000000000000001,\"flags\":\"3\",\"status\":null"),
+         SPAN("\"flags\":3,\"startTimeUnixNano\":\"1700000000000000001\",\"status\":{}")},
+        {SPAN("\"traceId\":\"0102030405060708090A0B0C0D0E0F10\",\"spanId\":\"\",\"status\":{}"),
+         SPAN("\"traceId\":\"0102030405060708090a0b0c0d0e0f10\",\"status\":{}")},
+        {SPAN("\"traceId\":\"00000000000000000000000000000000\",\"status\":{}"), SPAN("\"status\":{}")},
+        {SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":-1}},{\"key\":\"b\",\"value\":{"
+              "\"doubleValue\":"
+              "\"2.5\"}},{\"key\":\"c\",\"value\":null},{\"key\":\"d\"}]"),
+         SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":\"-1\"}},{\"key\":\"b\",\"value\":{"
+              "\"doubleValue\":"
+              "2.5}},{\"key\":\"c\",\"value\":{}},{\"key\":\"d\",\"value\":{}}],\"status\":{}")},
+        {SPAN("\"n\\u0061me\":\"\\u003ca\\u003e\\ud83d\\ude00\",\"status\":{}"),
+         SPAN("\"name\":\"<a>\xf0\x9f\x98\x80\",\"status\":{}")},
+        {SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"bytesValue\":\"AAH\\/\"}}],\"status\":{}"),
+         SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"bytesValue\":\"AAH/\"}}],\"status\":{}")},
+        {"", NULL},
+        {"[]", NULL},
+        {"{\"resourceSpans\":{}}", NULL},
+        {"{\"resourceSpans\":[]} x", NULL},
+        {SPAN("\"traceId\":\"0102\""), NULL},
+        {SPAN("\"spanId\":\"010203040506070g\""), NULL},
+        {SPAN("\"name\":1"), NULL},
+        {SPAN("\"kind\":\"SPAN_KIND_OTHER\""), NULL},
+        {SPAN("\"kind\":1.5"), NULL},
+        {SPAN("\"startTimeUnixNano\":-1"), NULL},
+        {SPAN("\"startTimeUnixNano\":\"18446744073709551616\""), NULL},
+        {SPAN("\"droppedLinksCount\":4294967296"), NULL},
+        {SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"bytesValue\":\"?\"}}]"), NULL},
+        {SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"boolValue\":\"true\"}}]"), NULL},
+    };
+    for (size_t i = 0; i < JG_COUNT(rows); i++) {
+        JG_AUTO_BATCH jaeger_batch *batch = NULL;
+        jaeger_error err;
+        jaeger_status status = jg_otlp_json_to_batch(jg_str(rows[i].json), &batch, &err);
+        if (!rows[i].want) {
+            if (status != JAEGER_INVALID_ARGUMENT)
+                fail_msg("%s was accepted", rows[i].json);
+            continue;
+        }
+        if (status != JAEGER_OK)
+            fail_msg("%s: %s", rows[i].json, err.message);
+        JG_AUTO_BUF jg_buf got = to_json(batch);
+        assert_same(jg_buf_view(&got), jg_str(rows[i].want));
+    }
+}
+
+static jaeger_status read_nested(size_t depth)
+{
+    JG_AUTO_BUF jg_buf text = JG_BUF_INIT(1 << 20);
+    jg_buf_printf(&text, "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"attributes\":[{\"value\":");
+    for (size_t i = 0; i < depth; i++)
+        jg_buf_printf(&text, "{\"arrayValue\":{\"values\":[");
+    jg_buf_printf(&text, "{}");
+    for (size_t i = 0; i < depth; i++)
+        jg_buf_printf(&text, "]}}");
+    jg_buf_printf(&text, "}]}]}]}]}");
+    jaeger_batch *batch = NULL;
+    jaeger_status status = jg_otlp_json_to_batch(jg_buf_view(&text), &batch, NULL);
+    jaeger_batch_unref(batch);
+    return status;
+}
+
+static void otlp_json_limits_the_nesting_of_values(void **state)
+{
+    (void)state;
+    assert_int_equal(read_nested(30), JAEGER_OK);
+    assert_int_equal(read_nested(60), JAEGER_INVALID_ARGUMENT);
+    assert_int_equal(read_nested(10000), JAEGER_INVALID_ARGUMENT);
+}
+
+static void otlp_json_survives_each_failing_allocation(void **state)
+{
+    (void)state;
+    JG_AUTO_DATA jaeger_str json = read_data("wire/otlp_python.json");
+    jaeger_status status = JAEGER_UNKNOWN;
+    for (long n = 0; status != JAEGER_OK && n < 100; n++) {
+        jaeger_batch *batch = NULL;
+        jg_alloc_fail_after(n);
+        status = jg_otlp_json_to_batch(json, &batch, NULL);
+        jg_alloc_fail_after(-1);
+        jaeger_batch_unref(batch);
+        assert_true(status == JAEGER_OK || status == JAEGER_RESOURCE_EXHAUSTED);
+    }
+    assert_ok(status);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(otlp_json_gives_the_bytes_of_googles_protobuf),
+        cmocka_unit_test(otlp_json_is_written_as_the_collector_writes_it),
+        cmocka_unit_test(otlp_json_takes_what_the_collector_takes),
+        cmocka_unit_test(otlp_json_limits_the_nesting_of_values),
+        cmocka_unit_test(otlp_json_survives_each_failing_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
