@@ -24,9 +24,10 @@ jaeger_status jg_config_load(const jg_config_sources *sources, jaeger_config **r
 /** Fail with "<path>: <text> (file:line)". */
 jaeger_status jg_config_fail(jaeger_error *err, const jaeger_config *node, const char *format, ...)
     JG_PRINTF(3, 4);
-/** The tree as it stands. `redact`: values of keys that hold secrets become [REDACTED]. */
+/** The tree as it stands, as YAML. `indent`: spaces before each line. */
 void jg_config_write_yaml(jg_buf *out, const jaeger_config *node, unsigned indent);
-/** A bound struct with its defaults, for print-config. */
+/** A bound struct with its defaults, for print-config. `redact`: values of keys that hold secrets become
+ * [REDACTED]. Optional blocks that are off are null. */
 void jg_config_write_bound_yaml(jg_buf *out, const jaeger_field *fields, const void *bound, unsigned indent,
                                 bool redact);
 void jg_config_write_bound_json(jg_buf *out, const jaeger_field *fields, const void *bound, bool redact);

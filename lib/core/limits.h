@@ -12,8 +12,10 @@
 #define JG_YAML_NODES_MAX         200000       /* alias bombs: an anchor may be repeated, not without end */
 #define JG_YAML_ARENA_BYTES_MAX   (128u << 20) /* the tree of one configuration: all nodes and some text */
 #define JG_CONFIG_EXPANSIONS_MAX  1000         /* rounds of ${...} in one value; confmap's limit */
-#define JG_GRPC_MESSAGE_BYTES_MAX (4u << 20)   /* gRPC's default for received messages */
-#define JG_HTTP_BODY_BYTES_MAX    (20u << 20)  /* confighttp's default max_request_body_size */
+#define JG_CONFIG_VALUE_BYTES_MAX (1u << 20)  /* one value after ${...} was put in: certificates are smaller \
+                                               */
+#define JG_GRPC_MESSAGE_BYTES_MAX (4u << 20)  /* gRPC's default for received messages */
+#define JG_HTTP_BODY_BYTES_MAX    (20u << 20) /* confighttp's default max_request_body_size */
 #define JG_HEADER_LIST_BYTES_MAX                                                                             \
     (16u << 10) /* nghttp2 SETTINGS_MAX_HEADER_LIST_SIZE; grpc-go's is 16 MiB, its callers send < 8 KiB */
 #define JG_IN_FLIGHT_BYTES_MAX (256u << 20) /* request bytes admitted at once by one listener set */
