@@ -32,6 +32,10 @@ typedef struct jaeger_service_options {
     size_t component_count;
     const jaeger_storage_driver *const *drivers;
     size_t driver_count;
+    const char *feature_gates; /**< "a,-b,+c"; NULL: the defaults */
+    /** A component can no longer work and the service should be stopped (not from this call). Once, from any
+     * thread; may be NULL: then only the log and health checks tell. `user` is the one above. */
+    void (*failed)(void *user, const jaeger_error *error);
 } jaeger_service_options;
 
 #ifdef __cplusplus

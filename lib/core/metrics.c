@@ -257,14 +257,15 @@ static void write_value(jg_buf *out, double value)
         jg_buf_append(out, text, jg_double_to_text(value, 2, text));
 }
 
-static void write_sample(jg_buf *out, const char *name, const char *suffix, const char *labels,
-                         const char *le, double value)
+/* One line: name, suffix, {fixed labels, the series' own, le}, value. */
+static void write_sample(jg_buf *out, const char *name, const char *suffix, const char *fixed,
+                         const char *labels, const char *le, double value)
 {
     jg_buf_printf(out, "%s%s", name, suffix);
-    if (*labels || le) {
-        jg_buf_printf(out, "{%s", labels);
+    if (*fixed || *labels || le) {
+        jg_buf_printf(out, "{%s%s%s", fixed, *fixed && *labels ? "," : "", labels);
         if (le)
-            jg_buf_printf(out, "%sle=\"%s\"", *labels ? "," : "", le);
+            jg_buf_printf(out, "%sle=\"%s\"", *fixed || *labels ? "," : "", le);
         jg_buf_byte(out, '}');
     }
     jg_buf_byte(out, ' ');
@@ -272,7 +273,7 @@ static void write_sample(jg_buf *out, const char *name, const char *suffix, cons
     jg_buf_byte(out, '\n');
 }
 
-static void write_histogram(jg_buf *out, const char *name, const jg_metric *m)
+static void write_histogram(jg_buf *out, const char *name, const char *fixed, const jg_metric *m)
 {
     uint64_t total = 0;
     for (size_t i = 0; i <= m->bound_count; i++) {
@@ -280,28 +281,50 @@ static void write_histogram(jg_buf *out, const char *name, const jg_metric *m)
         total += __atomic_load_n(&m->buckets[i], __ATOMIC_RELAXED);
         if (i < m->bound_count)
             le[jg_double_to_text(m->bounds[i], 2, le)] = 0;
-        write_sample(out, name, "_bucket", m->labels, le, (double)total);
+        write_sample(out, name, "_bucket", fixed, m->labels, le, (double)total);
     }
-    write_sample(out, name, "_sum", m->labels, NULL, jg_metric_value(m));
-    write_sample(out, name, "_count", m->labels, NULL, (double)total);
+    write_sample(out, name, "_sum", fixed, m->labels, NULL, jg_metric_value(m));
+    write_sample(out, name, "_count", fixed, m->labels, NULL, (double)total);
 }
 
-void jg_metrics_write(jg_metrics *metrics, jg_buf *out)
+static bool ends_in(const char *name, const char *end)
+{
+    size_t len = strlen(name), tail = strlen(end);
+    return len > tail && name[len - tail - 1] == '_' && strcmp(name + len - tail, end) == 0;
+}
+
+static void write_family(jg_buf *out, const family *f, const jg_metrics_style *style)
 {
     static const char *const type_names[] = {"counter", "gauge", "histogram"};
+    char name[256];
+    const char *unit = style->unit_of ? style->unit_of(f->name) : NULL,
+               *fixed = style->labels ? style->labels : "";
+    bool add_unit = unit && !ends_in(f->name, unit);
+    bool add_total = style->total && f->kind == COUNTER && !ends_in(f->name, "total");
+    (void)snprintf(name, sizeof name, "%s%s%s%s", f->name, add_unit ? "_" : "", add_unit ? unit : "",
+                   add_total ? "_total" : "");
+    jg_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, f->help, name, type_names[f->kind]);
+    for (const jg_metric *m = f->series; m; m = m->next) {
+        if (f->kind == HISTOGRAM)
+            write_histogram(out, name, fixed, m);
+        else
+            write_sample(out, name, "", fixed, m->labels, NULL, jg_metric_value(m));
+    }
+}
+
+void jg_metrics_write_styled(jg_metrics *metrics, const jg_metrics_style *style, jg_buf *out)
+{
     if (!metrics)
         return;
     (void)pthread_mutex_lock(&metrics->mutex);
     for (scrape_hook *h = metrics->hooks; h; h = h->next)
         h->fill(h->user);
-    for (family *f = metrics->families; f; f = f->next) {
-        jg_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, type_names[f->kind]);
-        for (jg_metric *m = f->series; m; m = m->next) {
-            if (f->kind == HISTOGRAM)
-                write_histogram(out, f->name, m);
-            else
-                write_sample(out, f->name, "", m->labels, NULL, jg_metric_value(m));
-        }
-    }
+    for (const family *f = metrics->families; f; f = f->next)
+        write_family(out, f, style);
     (void)pthread_mutex_unlock(&metrics->mutex);
+}
+
+void jg_metrics_write(jg_metrics *metrics, jg_buf *out)
+{
+    jg_metrics_write_styled(metrics, &(jg_metrics_style){0}, out);
 }

@@ -37,4 +37,12 @@ double jg_metric_value(const jg_metric *metric);
 
 void jg_metrics_write(jg_metrics *metrics, jg_buf *out);
 
+/** How names and labels are written; zeroes: as they were registered. */
+typedef struct jg_metrics_style {
+    bool total;                               /* counters end in _total */
+    const char *(*unit_of)(const char *name); /* the unit a name shall end in; NULL, or returns NULL: none */
+    const char *labels; /* a="b",c="d" put before the labels of every series; may be NULL */
+} jg_metrics_style;
+void jg_metrics_write_styled(jg_metrics *metrics, const jg_metrics_style *style, jg_buf *out);
+
 #endif

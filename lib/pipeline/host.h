@@ -11,6 +11,10 @@ struct jaeger_query;
 
 /** The service's network; lives from before create until after destroy. */
 struct jg_net *jg_host_net(jaeger_host *host);
+/** Walk the storage drivers, the embedder's first; NULL at the end. */
+const jaeger_storage_driver *jg_host_driver(jaeger_host *host, size_t index);
+/** Is the feature gate `id` on? false for unknown ids. */
+bool jg_host_gate(jaeger_host *host, const char *id);
 /** State of the service for health checks. */
 typedef enum jg_service_state {
     JG_STATE_STARTING,
@@ -24,7 +28,8 @@ size_t jg_host_pipeline_count(jaeger_host *host);
 const char *jg_host_pipeline_name(jaeger_host *host, size_t index);
 size_t jg_host_component_count(jaeger_host *host);
 /** @param ret_pipeline name, or NULL for an extension */
-const char *jg_host_component(jaeger_host *host, size_t index, jaeger_kind *ret_kind, const char **ret_pipeline);
+const char *jg_host_component(jaeger_host *host, size_t index, jaeger_kind *ret_kind,
+                              const char **ret_pipeline);
 /** The extension jaeger_query offers its service to the embedder under this interface name; the table is the
  *  jaeger_query itself. */
 #define JG_QUERY_INTERFACE "query"

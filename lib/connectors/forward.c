@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The connector that hands batches from one pipeline to another of the same signal, unchanged.
+ */
+#include <jaeger/component.h>
+
+typedef struct forward {
+    jaeger_consumer next;
+} forward;
+
+static jaeger_status forward_create(void *self, const jaeger_component_create *in, jaeger_error *err)
+{
+    (void)err;
+    ((forward *)self)->next = in->next;
+    return JAEGER_OK;
+}
+
+static jaeger_status forward_consume(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    const forward *f = self;
+    return f->next.consume(f->next.self, take, call);
+}
+
+const jaeger_component_type jg_connector_forward = {
+    .size = sizeof(jaeger_component_type),
+    .name = "forward",
+    .doc = "hands batches to another pipeline",
+    .kind = JAEGER_CONNECTOR,
+    .takes = JAEGER_TRACES | JAEGER_METRICS | JAEGER_LOGS,
+    .gives = JAEGER_TRACES | JAEGER_METRICS | JAEGER_LOGS,
+    .state_size = sizeof(forward),
+    .create = forward_create,
+    .consume = forward_consume,
+};

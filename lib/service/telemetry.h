@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * service::telemetry: how the service tells about itself, in logs and in Prometheus metrics.
+ * Keys: opentelemetry-collector service/telemetry; go.opentelemetry.io/contrib/otelconf for readers and
+ * resource.
+ */
+#ifndef JG_SERVICE_TELEMETRY_H
+#define JG_SERVICE_TELEMETRY_H
+
+#include "core/metrics.h"
+#include "pipeline/report.h"
+#include "service/log.h"
+
+struct jg_net;
+
+typedef enum jg_metrics_level {
+    JG_METRICS_NONE,
+    JG_METRICS_BASIC,
+    JG_METRICS_NORMAL,
+    JG_METRICS_DETAILED
+} jg_metrics_level;
+
+/** A Prometheus endpoint that others read. */
+typedef struct jg_pull_reader {
+    jaeger_str host;
+    uint64_t port;
+    struct {
+        jaeger_str_list included, excluded;
+    } with_resource_constant_labels;
+    bool without_scope_info, without_type_suffix, without_units;
+} jg_pull_reader;
+
+#define JG_PULL_READERS_MAX        8
+#define JG_RESOURCE_ATTRIBUTES_MAX 64
+
+typedef struct jg_telemetry {
+    jaeger_level level;
+    bool json;
+    jaeger_str_list log_paths;
+    jg_log_sampling log_sampling;
+    jaeger_str log_fields; /* initial_fields and, in JSON, the resource: members of a JSON object */
+    jg_metrics_level metrics_level;
+    jg_pull_reader readers[JG_PULL_READERS_MAX];
+    size_t reader_count;
+    size_t periodic_count; /* readers that would push; they are not served */
+    jaeger_pair resource[JG_RESOURCE_ATTRIBUTES_MAX];
+    size_t resource_count;
+} jg_telemetry;
+
+/** Read the section `node` (NULL: absent, all defaults). Results live in the arena and in the tree.
+ *  @return false: faults were added */
+bool jg_telemetry_decode(const jaeger_config *node, jaeger_arena *arena, jg_telemetry *ret,
+                         jg_report *report);
+/** The fields of service::telemetry, for documentation. */
+extern const jaeger_field jg_telemetry_fields[];
+
+/** The running part: endpoints that serve `metrics`. */
+typedef struct jg_exposition jg_exposition;
+
+/** Serve each reader. @return UNAVAILABLE: a port is in use; as jg_net_listen */
+jaeger_status jg_exposition_start(const jg_telemetry *telemetry, struct jg_net *net, jg_metrics *metrics,
+                                  jg_exposition **ret, jaeger_error *err) JG_MUST_CHECK;
+/** Accepts NULL. */
+void jg_exposition_stop(jg_exposition *exposition, uint64_t deadline_ns);
+
+/* service/process_metrics.c */
+typedef struct jg_process_metrics {
+    uint64_t started_ns;
+    jg_metric *uptime, *cpu, *rss, *heap, *heap_total, *sys;
+} jg_process_metrics;
+
+/** Metrics of the process, otelcol_process_*. `process` must outlive the registry. */
+void jg_process_metrics_register(jg_process_metrics *process, jg_metrics *metrics);
+
+#endif

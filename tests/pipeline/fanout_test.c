@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/arena.h"
+#include "pipeline/fanout.h"
+#include "support/test.h"
+
+typedef struct end {
+    jaeger_status status;
+    const char *text;
+    uint32_t retry_after_ms;
+    bool mutates;
+    size_t spans, calls;
+    jaeger_batch *kept;
+} end;
+
+static bool keep_none(void *user, const jaeger_span *span)
+{
+    (void)user;
+    (void)span;
+    return false;
+}
+
+static jaeger_status end_consume(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    end *e = self;
+    e->calls++;
+    e->spans = jaeger_batch_span_count(take);
+    assert_int_equal(call->error.status, JAEGER_OK);
+    if (e->mutates) {
+        assert_ok(jaeger_batch_own(&take, &call->error));
+        jaeger_batch_filter(take, keep_none, NULL);
+    }
+    jaeger_batch_unref(take);
+    if (e->status == JAEGER_OK)
+        return JAEGER_OK;
+    call->error.retry_after_ms = e->retry_after_ms;
+    jaeger_error err;
+    jaeger_status status = jaeger_fail(&err, e->status, "%s", e->text);
+    err.retry_after_ms = e->retry_after_ms;
+    call->error = err;
+    return status;
+}
+
+static jaeger_batch *batch_of_one(void)
+{
+    jaeger_error err;
+    jaeger_batch *batch;
+    jaeger_builder *b = jaeger_builder_new(4096);
+    jaeger_builder_resource(b, (jaeger_str){0});
+    jaeger_builder_scope(b, (jaeger_str){0}, (jaeger_str){0}, (jaeger_str){0});
+    jaeger_builder_span(b, &(jaeger_span_start){.trace_id = {1}, .span_id = {2}, .name = JAEGER_STR("s")});
+    assert_ok(jaeger_builder_finish(b, &batch, &err));
+    jaeger_builder_free(b);
+    return batch;
+}
+
+static jaeger_status run(end *ends, size_t count, jaeger_call *call)
+{
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
+    jaeger_consumer to[8];
+    for (size_t i = 0; i < count; i++)
+        to[i] = (jaeger_consumer){end_consume, &ends[i]};
+    jaeger_consumer all = jg_fanout_new(arena, to, count);
+    return all.consume(all.self, batch_of_one(), call);
+}
+
+static void every_consumer_is_called_though_one_fails(void **state)
+{
+    (void)state;
+    end ends[] = {{0}, {.status = JAEGER_UNAVAILABLE, .text = "full"}, {0}};
+    jaeger_call call = JAEGER_CALL_INIT;
+    assert_int_equal(run(ends, 3, &call), JAEGER_UNAVAILABLE);
+    assert_string_equal(call.error.message, "full");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ends[i].calls, 1);
+        assert_int_equal(ends[i].spans, 1);
+    }
+}
+
+static void errors_are_combined(void **state)
+{
+    (void)state;
+    end ends[] = {{.status = JAEGER_UNAVAILABLE, .text = "full", .retry_after_ms = 500},
+                  {.status = JAEGER_INVALID_ARGUMENT, .text = "bad"},
+                  {.status = JAEGER_UNAVAILABLE, .text = "away", .retry_after_ms = 2000},
+                  {0}};
+    jaeger_call call = JAEGER_CALL_INIT;
+    assert_int_equal(run(ends, 4, &call), JAEGER_INVALID_ARGUMENT);
+    assert_string_equal(call.error.message, "full; bad; away");
+    assert_int_equal(call.error.retry_after_ms, 2000);
+}
+
+static void a_consumer_that_changes_its_batch_does_not_disturb_the_others(void **state)
+{
+    (void)state;
+    end ends[] = {{.mutates = true}, {.mutates = true}, {0}};
+    jaeger_call call = JAEGER_CALL_INIT;
+    assert_ok(run(ends, 3, &call));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ends[i].spans, 1);
+}
+
+static void long_errors_are_cut(void **state)
+{
+    (void)state;
+    char text[400];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    end ends[] = {{.status = JAEGER_INTERNAL, .text = text},
+                  {.status = JAEGER_INTERNAL, .text = "a"},
+                  {.status = JAEGER_INTERNAL, .text = text + 1},
+                  {.status = JAEGER_INTERNAL, .text = text + 2}};
+    jaeger_call call = JAEGER_CALL_INIT;
+    assert_int_equal(run(ends, 4, &call), JAEGER_INTERNAL);
+    assert_int_equal(strlen(call.error.message), sizeof call.error.message - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_consumer_is_called_though_one_fails),
+        cmocka_unit_test(errors_are_combined),
+        cmocka_unit_test(a_consumer_that_changes_its_batch_does_not_disturb_the_others),
+        cmocka_unit_test(long_errors_are_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
