@@ -24,6 +24,20 @@
 #define JG_RETRY_AFTER_MS      1000 /* advice when a queue is full: long enough to drain 4096 jobs */
 #define JG_CALL_ARENA_BYTES_MAX                                                                              \
     (256u << 20) /* results of one query: names, ids, one adjusted trace's index */
-#define JG_TIMEOUT_DEFAULT_NS (30ull * 1000000000ull) /* a request without a deadline of its own */
+#define JG_HANDSHAKE_NS                                                                                      \
+    (20ull * 1000000000ull) /* TLS and HTTP/2 preface; slower peers hold a descriptor for nothing */
+#define JG_WRITE_STALL_NS                                                                                    \
+    (60ull * 1000000000ull) /* a peer that reads nothing for so long holds up to 256 KiB of ours */
+#define JG_LINGER_NS           (1000000000ull) /* for the peer to close too */
+#define JG_GRPC_SEND_BYTES_MAX (256u << 20)    /* one message we send; whole traces fit, a runaway does not */
+#define JG_GRPC_BACKLOG_BYTES_MAX                                                                            \
+    (256u << 10) /* replies that wait for a client; more make their handler wait */
+#define JG_GRPC_TIMEOUT_MAX_NS    (24ull * 3600 * 1000000000ull) /* of grpc-timeout, which may say centuries */
+#define JG_GRPC_STREAMS_MAX       256 /* concurrent calls of one connection; gRPC clients open more connections */
+#define JG_GRPC_CONNECTIONS_MAX   16384       /* of one server: 2 KiB each when idle */
+#define JG_GRPC_PARTIAL_BYTES_MAX (64u << 20) /* incomplete requests of one connection: slow senders */
+#define JG_GRPC_RESETS_BURST      1000 /* RST_STREAMs of one connection before it is cut (CVE-2023-44487) ... */
+#define JG_GRPC_RESETS_PER_S      33   /* ... and how fast they are forgiven; nghttp2's defaults */
+#define JG_TIMEOUT_DEFAULT_NS     (30ull * 1000000000ull) /* a request without a deadline of its own */
 
 #endif

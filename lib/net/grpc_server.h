@@ -13,8 +13,8 @@
 typedef struct jg_grpc_server jg_grpc_server;
 typedef struct jg_grpc_stream jg_grpc_stream;
 
-/** One call, on a worker. `call` has the deadline (grpc-timeout, else JG_TIMEOUT_DEFAULT_NS), an arena, the cancelled
- *  flag (RST_STREAM or a closed connection) and, with include_metadata, the request's metadata. */
+/** One call, on a worker. `call` has the deadline (grpc-timeout, else JG_TIMEOUT_DEFAULT_NS), an arena, the
+ * cancelled flag (RST_STREAM or a closed connection) and, with include_metadata, the request's metadata. */
 typedef struct jg_grpc_method {
     const char *path; /* "/jaeger.api_v3.QueryService/GetTrace" */
     /** Send any number of messages with jg_grpc_send (unary: one), then return the status; its text is
@@ -34,9 +34,11 @@ typedef struct jg_grpc_server_options {
     const jg_grpc_method *methods;           /* copied; unknown paths answer UNIMPLEMENTED */
     size_t method_count;
     jg_grpc_auth auth;
-    const char *const *health_services; /* NULL: no grpc.health.v1; else names that answer SERVING, "" included */
+    const char *const
+        *health_services; /* NULL: no grpc.health.v1; else names that answer SERVING, "" included */
     size_t health_service_count;
     const char *name;
+    unsigned resets_burst, resets_per_s; /* RST_STREAMs a connection may send; 0: core/limits.h */
 } jg_grpc_server_options;
 
 /** Bind and serve. @return as jg_net_listen; INVALID_ARGUMENT: TLS files */
@@ -46,12 +48,13 @@ jaeger_status jg_grpc_server_start(jg_net *net, const jg_grpc_server_options *op
 void jg_grpc_server_stop(jg_grpc_server *server, uint64_t deadline_ns);
 uint16_t jg_grpc_server_port(const jg_grpc_server *server);
 
-/** Queue one message (copied; framed by us; gzip if the client accepts it and it is large). Blocks while more than
- *  256 KiB wait for the client. @return CANCELLED; DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED */
-jaeger_status jg_grpc_send(jg_grpc_stream *stream, const void *message, size_t len, jaeger_call *call) JG_MUST_CHECK;
+/** Queue one message (copied; framed by us; gzip if the request came in gzip and it is large). Blocks while
+ * more than 256 KiB wait for the client. @return CANCELLED; DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED */
+jaeger_status jg_grpc_send(jg_grpc_stream *stream, const void *message, size_t len,
+                           jaeger_call *call) JG_MUST_CHECK;
 /** The request's memory, to keep beyond the handler's return; see jg_http_take_body. */
-bool jg_grpc_take_request(jg_grpc_stream *stream, void **ret_bytes, size_t *ret_len, jaeger_release_fn *ret_release,
-                          void **ret_user);
+bool jg_grpc_take_request(jg_grpc_stream *stream, void **ret_bytes, size_t *ret_len,
+                          jaeger_release_fn *ret_release, void **ret_user);
 /** "127.0.0.1:53412". */
 jaeger_str jg_grpc_peer(const jg_grpc_stream *stream);
 

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A call on its worker: authenticate, decompress within the budget, run the handler, report its end.
+ */
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/str.h"
+#include "net/encoding.h"
+#include "net/grpc_conn.h"
+#include <time.h>
+
+#define GZIP_BYTES_MIN 1024        /* smaller replies are not worth it */
+#define FIRST_BYTES    (16u << 10) /* of a reply: leaves at once if larger */
+
+/* ---- the request ------------------------------------------------------------------------------------------
+ */
+
+static bool admit(void *user, size_t bytes)
+{
+    return jg_net_admit(user, bytes);
+}
+
+static jaeger_status decode_failed(jg_grpc_stream *stream, jaeger_status status, jaeger_call *call)
+{
+    if (status == JAEGER_RESOURCE_EXHAUSTED)
+        return jg_fail(&call->error, status, "grpc: received message after decompression larger than max %zu",
+                       stream->server->message_bytes_max);
+    if (status == JAEGER_UNAVAILABLE) {
+        (void)jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED, "too many request bytes in flight");
+        call->error.retry_after_ms = JG_RETRY_AFTER_MS;
+        return JAEGER_RESOURCE_EXHAUSTED;
+    }
+    (void)jg_fail_prefix(&call->error, "grpc: failed to decompress the received message");
+    return call->error.status = JAEGER_INTERNAL;
+}
+
+static jaeger_status decode(jg_grpc_stream *stream, jaeger_call *call)
+{
+    jg_net *net = stream->server->net;
+    jg_decode_budget budget = {.admit = admit, .user = net};
+    jg_buf out = JG_BUF_INIT(stream->server->message_bytes_max);
+    jaeger_status status =
+        jg_decode_within(jg_str(stream->encoding), (jaeger_str){(const char *)stream->body, stream->body_len},
+                         &out, &budget, &call->error);
+    if (status != JAEGER_OK) {
+        jg_buf_done(&out);
+        jg_net_release(net, budget.admitted);
+        return decode_failed(stream, status, call);
+    }
+    jg_grpc_body_drop(stream);
+    stream->admitted = budget.admitted;
+    stream->body = jg_buf_take(&out, &stream->body_len);
+    return JAEGER_OK;
+}
+
+static void release_request(void *user, void *bytes, size_t len)
+{
+    jg_free(bytes);
+    jg_net_release(user, len);
+}
+
+bool jg_grpc_take_request(jg_grpc_stream *stream, void **ret_bytes, size_t *ret_len,
+                          jaeger_release_fn *ret_release, void **ret_user)
+{
+    if (!stream->body || !stream->body_len)
+        return false;
+    *ret_bytes = stream->body;
+    *ret_len = stream->body_len;
+    *ret_release = release_request;
+    *ret_user = stream->server->net;
+    if (stream->admitted > stream->body_len)
+        jg_net_release(stream->server->net, stream->admitted - stream->body_len);
+    stream->body = NULL;
+    stream->admitted = 0;
+    return true;
+}
+
+jaeger_str jg_grpc_peer(const jg_grpc_stream *stream)
+{
+    return jg_str(stream->peer);
+}
+
+/* ---- replies ----------------------------------------------------------------------------------------------
+ */
+
+/** With the mutex held. @return true: post after unlocking */
+static bool mark_posted(jg_grpc_stream *stream)
+{
+    bool post = !stream->posted;
+    stream->posted = true;
+    return post;
+}
+
+/** With the mutex held. */
+static jaeger_status wait_for_room(jg_grpc_stream *stream, jaeger_call *call)
+{
+    while (!stream->closed && !stream->finished && stream->queue.len > JG_GRPC_BACKLOG_BYTES_MAX) {
+        uint64_t now = jg_clock_mono_ns();
+        if (now >= stream->deadline_ns)
+            return jg_fail(&call->error, JAEGER_DEADLINE_EXCEEDED, "context deadline exceeded");
+        struct timespec until;
+        (void)clock_gettime(CLOCK_MONOTONIC, &until); /* the clock of tests may be shifted */
+        uint64_t ns = (uint64_t)until.tv_nsec + (stream->deadline_ns - now);
+        until.tv_sec += (time_t)(ns / JG_NS_PER_S);
+        until.tv_nsec = (long)(ns % JG_NS_PER_S);
+        (void)pthread_cond_timedwait(&stream->reply_cond, &stream->reply_mutex, &until);
+    }
+    if (stream->finished && stream->status == JAEGER_DEADLINE_EXCEEDED)
+        return jg_fail(&call->error, JAEGER_DEADLINE_EXCEEDED, "context deadline exceeded");
+    if (stream->closed || stream->finished)
+        return jg_fail(&call->error, JAEGER_CANCELLED, "context canceled");
+    return JAEGER_OK;
+}
+
+/** As grpc-go: a client that compresses gets compressed answers. */
+static bool compress(const jg_grpc_stream *stream, jaeger_str message, jg_buf *out)
+{
+    if (message.len < GZIP_BYTES_MIN || !stream->accepts_gzip)
+        return false;
+    *out = JG_BUF_INIT(message.len);
+    if (jg_encode(JAEGER_STR("gzip"), 1, message, out, NULL) == JAEGER_OK)
+        return true;
+    jg_buf_done(out); /* larger than before */
+    return false;
+}
+
+jaeger_status jg_grpc_send(jg_grpc_stream *stream, const void *message, size_t len, jaeger_call *call)
+{
+    if (len > JG_GRPC_SEND_BYTES_MAX)
+        return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED,
+                       "trying to send message larger than max (%zu vs. %u)", len, JG_GRPC_SEND_BYTES_MAX);
+    JG_AUTO_BUF jg_buf packed = {0};
+    jaeger_str body = {message, len};
+    bool gzip = compress(stream, body, &packed);
+    if (gzip)
+        body = jg_buf_view(&packed);
+    uint8_t prefix[JG_GRPC_PREFIX_BYTES];
+    jg_grpc_prefix_write(prefix, gzip, (uint32_t)body.len);
+    bool post = false;
+    (void)pthread_mutex_lock(&stream->reply_mutex);
+    jaeger_status status = wait_for_room(stream, call);
+    if (status == JAEGER_OK) {
+        size_t before = stream->queue.len;
+        jg_buf_append(&stream->queue, prefix, sizeof prefix);
+        jg_buf_str(&stream->queue, body);
+        if (jg_buf_ok(&stream->queue)) {
+            if (stream->sent_first || stream->queue.len > FIRST_BYTES)
+                post = mark_posted(stream);
+        } else {
+            stream->queue.len = before;
+            stream->queue.failed = false;
+            status = jg_fail_oom(&call->error);
+        }
+    }
+    (void)pthread_mutex_unlock(&stream->reply_mutex);
+    stream->sent_first = true;
+    if (post)
+        jg_loop_post(stream->loop, &stream->post);
+    return status;
+}
+
+/** The worker does not touch the stream after this. */
+static void finish(jg_grpc_stream *stream, jaeger_status status, const jaeger_error *error)
+{
+    jg_loop *loop = stream->loop;
+    const char *text = error->status == status ? error->message : "";
+    char *message = status == JAEGER_OK ? NULL : jg_strndup(text, strlen(text));
+    (void)pthread_mutex_lock(&stream->reply_mutex);
+    if (!stream->finished) {
+        stream->finished = true;
+        stream->status = status;
+        stream->message = message;
+        stream->retry_after_ms = error->status == status && status != JAEGER_OK ? error->retry_after_ms : 0;
+        message = NULL;
+    }
+    stream->worker_done = true;
+    bool post = mark_posted(stream);
+    (void)pthread_mutex_unlock(&stream->reply_mutex);
+    if (post)
+        jg_loop_post(loop, &stream->post);
+    jg_free(message);
+}
+
+static jaeger_status run_handler(jg_grpc_stream *stream, jaeger_call *call)
+{
+    const jg_grpc_server *server = stream->server;
+    JG_TRY(jaeger_call_check(call)); /* it may have waited long for its worker */
+    call->metadata = stream->metadata;
+    call->metadata_count = stream->metadata_count;
+    if (server->auth.check)
+        JG_TRY(server->auth.check(server->auth.self, call));
+    if (!server->settings->include_metadata) {
+        call->metadata = NULL;
+        call->metadata_count = 0;
+    }
+    if (stream->compressed)
+        JG_TRY(decode(stream, call));
+    jaeger_str request = {stream->body ? (const char *)stream->body : "",
+                          stream->body ? stream->body_len : 0};
+    return stream->method->handle(stream->method->self, request, stream, call);
+}
+
+void jg_grpc_call_run(jg_job *job)
+{
+    jg_grpc_stream *stream = JG_CONTAINER(job, jg_grpc_stream, job);
+    jaeger_call call = JAEGER_CALL_INIT;
+    call.deadline_ns = stream->deadline_ns;
+    call.cancelled = &stream->cancelled;
+    if (!stream->arena)
+        stream->arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
+    call.arena = stream->arena;
+    jaeger_status status = stream->arena ? run_handler(stream, &call) : jg_fail_oom(&call.error);
+    jg_grpc_body_drop(stream);
+    jaeger_arena_free(stream->arena);
+    stream->arena = NULL;
+    finish(stream, status, &call.error);
+}
