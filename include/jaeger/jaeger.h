@@ -12,5 +12,6 @@
 #include <jaeger/sampling.h>
 #include <jaeger/service.h>
 #include <jaeger/storage.h>
+#include <jaeger/tracer.h>
 
 #endif
