@@ -18,6 +18,13 @@
 #define JG_HTTP_BODY_BYTES_MAX    (20u << 20) /* confighttp's default max_request_body_size */
 #define JG_HEADER_LIST_BYTES_MAX                                                                             \
     (16u << 10) /* nghttp2 SETTINGS_MAX_HEADER_LIST_SIZE; grpc-go's is 16 MiB, its callers send < 8 KiB */
+#define JG_HTTP_HEAD_BYTES_MAX    (64u << 10) /* request line and headers: long searches in URLs, cookies of proxies */
+#define JG_HTTP_CONNS_MAX         10000 /* of one server; idle ones are closed first. About 10 KB each */
+#define JG_HTTP_IDLE_NS           (300ull * 1000000000ull) /* between requests; clients reuse for up to 90 s */
+#define JG_HTTP_STALL_NS          (60ull * 1000000000ull)  /* for a head, a handshake, a slice of a reply */
+#define JG_HTTP_BODY_RATE_MIN     1024        /* bytes a second of a body, after the stall time */
+#define JG_HTTP_REPLY_WAITING_MAX (256u << 10) /* bytes of a streamed reply that wait for the client */
+#define JG_HTTP_REPLY_BYTES_MAX   (256u << 20) /* a reply in one piece */
 #define JG_IN_FLIGHT_BYTES_MAX (256u << 20) /* request bytes admitted at once by one listener set */
 #define JG_WORKERS_MAX         64   /* threads that may block in storage at once; each costs < 32 KiB */
 #define JG_JOBS_MAX            4096 /* requests that wait for a worker; then UNAVAILABLE */

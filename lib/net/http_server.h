@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * HTTP/1.1 servers. Nothing outside http_server.c knows which library does it.
+ * HTTP/1.1 servers. Nothing outside net/http_*.c knows which library does it.
  *
  * Bodies arrive whole and decoded (Content-Encoding), bounded before they are read. Handlers run on workers; a response
  * is one piece, or a stream whose writes block while the client is slow. A request with both Content-Length and

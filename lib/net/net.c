@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "core/err.h"
 #include "core/limits.h"
+#include "net/http_loop.h"
 #include "net/loop.h"
 #include <pthread.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ struct jg_net {
     pthread_mutex_t start_mutex; /* guards the start of the loops */
     jg_loop *loops[THREADS_MAX];
     unsigned loop_count; /* 0: not started */
+    jg_http_loops *http_loops; /* NULL: not started */
     size_t in_flight_bytes;
 };
 
@@ -60,6 +62,7 @@ void jg_net_free(jg_net *net)
     jg_pool_free(net->pool); /* first: workers post to loops */
     for (unsigned i = 0; i < net->loop_count; i++)
         jg_loop_free(net->loops[i]);
+    jg_http_loops_free(net->http_loops);
     (void)pthread_mutex_destroy(&net->start_mutex);
     jg_free(net);
 }
@@ -110,6 +113,18 @@ jg_pool *jg_net_pool(jg_net *net)
 unsigned jg_net_http_threads(const jg_net *net)
 {
     return net->options.http_threads;
+}
+
+jaeger_status jg_net_http_loops(jg_net *net, jg_http_loops **ret, jaeger_error *err)
+{
+    jaeger_status status = JAEGER_OK;
+    (void)pthread_mutex_lock(&net->start_mutex);
+    if (!net->http_loops)
+        status = jg_http_loops_new(net->options.http_threads, &net->http_loops, err);
+    if (status == JAEGER_OK)
+        *ret = net->http_loops;
+    (void)pthread_mutex_unlock(&net->start_mutex);
+    return status;
 }
 
 jg_metrics *jg_net_metrics(const jg_net *net)

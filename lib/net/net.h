@@ -12,7 +12,8 @@
 #include <jaeger/base.h>
 
 typedef struct jg_net jg_net;
-struct jg_loop; /* net/loop.h */
+struct jg_loop;       /* net/loop.h */
+struct jg_http_loops; /* net/http_loop.h */
 
 /** Zeroes mean the defaults in core/limits.h; threads default to the number of cores (at most 8). */
 typedef struct jg_net_options {
@@ -36,6 +37,8 @@ struct jg_loop *jg_net_loop(jg_net *net);
 unsigned jg_net_loop_count(jg_net *net);
 struct jg_loop *jg_net_loop_at(jg_net *net, unsigned index);
 unsigned jg_net_http_threads(const jg_net *net);
+/** The HTTP threads; starts them if need be. @return RESOURCE_EXHAUSTED */
+jaeger_status jg_net_http_loops(jg_net *net, struct jg_http_loops **ret, jaeger_error *err) JG_MUST_CHECK;
 jg_metrics *jg_net_metrics(const jg_net *net);
 const jaeger_logger *jg_net_log(const jg_net *net);
 

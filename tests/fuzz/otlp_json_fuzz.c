@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * OTLP-JSON: what is read must be written, read back and written the same. (Only from the second time on: the first
- * writing repairs bad UTF-8.)
+ * OTLP-JSON: what is read must be written, read back and written the same. (Only from the second time on: the
+ * first writing repairs bad UTF-8.)
  */
 #include "core/str.h"
 #include "model/batch.h"
@@ -22,7 +22,8 @@ static bool rewrite(jaeger_str text, jg_buf *out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    JG_AUTO_BUF jg_buf first = JG_BUF_INIT(1 << 24), second = JG_BUF_INIT(1 << 24), third = JG_BUF_INIT(1 << 24);
+    JG_AUTO_BUF jg_buf first = JG_BUF_INIT(1 << 24), second = JG_BUF_INIT(1 << 24),
+                       third = JG_BUF_INIT(1 << 24);
     if (!rewrite((jaeger_str){(const char *)data, size}, &first))
         return 0;
     if (!rewrite(jg_buf_view(&first), &second) || !rewrite(jg_buf_view(&second), &third))
