@@ -24,7 +24,7 @@ typedef struct slot {
 } slot;
 
 struct jg_log {
-    jaeger_log_sink out;          /* what components see */
+    jaeger_log_sink out;   /* what components see */
     jaeger_log_sink inner; /* write NULL: not used */
     char *fields;
     size_t fields_len;

@@ -30,6 +30,7 @@ struct jaeger_service {
     jg_net *net;
     jaeger_host host;
     jg_graph graph;
+    jg_exposition *exposition;
     bool started, stopped;
     pthread_mutex_t callers_mutex; /* guards accepting, callers */
     pthread_cond_t callers_gone;
@@ -211,7 +212,9 @@ jaeger_status jaeger_service_start(jaeger_service *s, jaeger_error *err)
                    "are served "
                    "count=%zu",
                    s->telemetry.periodic_count);
-    jaeger_status status = jg_graph_start(&s->graph, err);
+    jaeger_status status = jg_exposition_start(&s->telemetry, s->net, s->metrics, &s->exposition, err);
+    if (status == JAEGER_OK)
+        status = jg_graph_start(&s->graph, err);
     if (status != JAEGER_OK) {
         jaeger_service_stop(s, STOP_DEFAULT_NS);
         return status;
@@ -248,6 +251,8 @@ void jaeger_service_stop(jaeger_service *s, uint64_t timeout_ns)
     jg_host_set_state(&s->host, JG_STATE_STOPPING);
     wait_for_callers(s, deadline_ns);
     jg_graph_stop(&s->graph, deadline_ns);
+    jg_exposition_stop(s->exposition, deadline_ns);
+    s->exposition = NULL;
     jaeger_log(&s->logger, JAEGER_INFO, "Shutdown complete.");
 }
 
