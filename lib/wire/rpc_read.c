@@ -341,7 +341,7 @@ static bool read_service_count(const jg_pb_field *field, jaeger_service_count *r
         else if (f.number == 3 && f.wire == JG_PB_VARINT)
             ret->error_span_count = (uint32_t)f.varint;
     }
-    return !pb.bad && field->wire == JG_PB_LEN;
+    return !pb.bad;
 }
 
 static bool read_summary_field(const jg_pb_field *f, jaeger_trace_summary *ret)
@@ -394,13 +394,15 @@ static jaeger_status read_summary(const jg_pb_field *field, jaeger_summary_sink 
             return bad(&call->error, "TraceSummary");
         if (f.number != 9)
             continue;
+        if (f.wire != JG_PB_LEN)
+            return bad(&call->error, "TraceSummary.services");
         services = jg_arena_grow(call->arena, services, summary.service_count, &cap, sizeof *services);
         if (!services)
             return too_large(&call->error);
         if (!read_service_count(&f, &services[summary.service_count++]))
             return bad(&call->error, "TraceSummary.services");
     }
-    if (pb.bad || field->wire != JG_PB_LEN)
+    if (pb.bad)
         return bad(&call->error, "TraceSummary");
     summary.services = services;
     return out.summary(out.self, &summary, call);
@@ -410,9 +412,12 @@ jaeger_status jg_rpc_read_summaries(jaeger_str message, jaeger_summary_sink out,
 {
     jg_pb pb = jg_pb_of_str(message);
     jg_pb_field f;
-    while (jg_pb_next(&pb, &f))
+    while (jg_pb_next(&pb, &f)) {
+        if (f.number == 1 && f.wire != JG_PB_LEN)
+            return bad(&call->error, "FindTraceSummariesResponse");
         if (f.number == 1)
             JG_TRY(read_summary(&f, out, call));
+    }
     return pb.bad ? bad(&call->error, "FindTraceSummariesResponse") : JAEGER_OK;
 }
 
