@@ -13,8 +13,7 @@
 
 static void bind_map(jg_binder *b, const jaeger_config *map, const jaeger_field *fields, void *ret);
 
-/* ---- unknown keys
- * ------------------------------------------------------------------------------------------------ */
+/* ---- unknown keys ---- */
 
 static const jaeger_field *find_field(const jaeger_field *fields, jaeger_str key)
 {
@@ -95,8 +94,7 @@ void jg_bind_refuse_unknown(jg_binder *b, const jaeger_config *map, const jaeger
                       jaeger_config_where(first), hint);
 }
 
-/* ---- blocks
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- blocks ---- */
 
 static void bind_block(jg_binder *b, const jaeger_config *node, const jaeger_field *field, void *ret)
 {
@@ -157,8 +155,7 @@ static void bind_list(jg_binder *b, const jaeger_config *node, const jaeger_fiel
     *ret = (jaeger_block_list){items, node->count};
 }
 
-/* ---- fields
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- fields ---- */
 
 static bool is_empty(const jaeger_field *field, const void *value)
 {

@@ -156,8 +156,7 @@ static void bind_str(jg_binder *b, const jaeger_config *node, jaeger_str *ret)
         refuse_type(b, node, "string");
 }
 
-/* ---- enums
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- enums ---- */
 
 /* @return -1: not among the choices */
 static int find_choice(const char *choices, jaeger_str text)
@@ -189,8 +188,7 @@ static void bind_enum(jg_binder *b, const jaeger_config *node, const jaeger_fiel
         *ret = choice;
 }
 
-/* ---- lists
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- lists ---- */
 
 static void *list_memory(jg_binder *b, size_t count, size_t item_bytes)
 {
@@ -278,8 +276,7 @@ static void bind_pairs(jg_binder *b, const jaeger_config *node, jaeger_pair_list
     *ret = (jaeger_pair_list){items, node->count};
 }
 
-/* ---- defaults
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- defaults ---- */
 
 static const size_t sizes[] = {
     [JAEGER_FIELD_BOOL] = sizeof(bool),

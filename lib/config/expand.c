@@ -17,8 +17,7 @@ typedef struct expander {
     jaeger_error *err;
 } expander;
 
-/* ---- finding
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 static size_t dollars_before(jaeger_str text, size_t at)
 {
@@ -45,8 +44,7 @@ static bool find_reference(jaeger_str text, jaeger_str *ret)
     return false;
 }
 
-/* ---- one reference
- * ----------------------------------------------------------------------------------------------- */
+/* ---- one reference ---- */
 
 static jaeger_status read_reference(expander *x, jaeger_str reference, jg_buf *out)
 {
@@ -119,8 +117,7 @@ static jaeger_status become(expander *x, jaeger_config *node, jaeger_str raw, ja
     return JAEGER_OK;
 }
 
-/* ---- values
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- values ---- */
 
 /* One step of a text. *ret_done: nothing (more) to expand */
 static jaeger_status step_text(expander *x, jaeger_config *node, bool *ret_done)

@@ -16,8 +16,7 @@ typedef struct emitter {
     bool redact;
 } emitter;
 
-/* ---- emitting
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- emitting ---- */
 
 static void emit_indent(emitter *e)
 {
@@ -147,8 +146,7 @@ static void emit_item(emitter *e)
     e->inline_next = true;
 }
 
-/* ---- secrets
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- secrets ---- */
 
 /* The keys whose type is configopaque.String in the Collector, or that hold credentials in Jaeger's
  * extensions. */
@@ -170,8 +168,7 @@ static void emit_maybe_hidden(emitter *e, bool is_hidden, jaeger_str text)
     emit_string(e, is_hidden && text.len ? JAEGER_STR("[REDACTED]") : text);
 }
 
-/* ---- trees
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- trees ---- */
 
 static void write_scalar(emitter *e, const jaeger_config *node)
 {
@@ -239,8 +236,7 @@ void jg_config_write_yaml(jg_buf *out, const jaeger_config *node, unsigned inden
         write_node(&e, node, false);
 }
 
-/* ---- bound structs
- * ----------------------------------------------------------------------------------------------- */
+/* ---- bound structs ---- */
 
 static void write_fields(emitter *e, const jaeger_field *fields, const void *bound);
 
