@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gRPC clients on nghttp2: unary and server-streaming calls that block the calling thread up to their
+ * deadline.
+ *
+ * One connection, made by the first call that needs it and again after it was lost, with a growing pause
+ * after failures. Calls share it. Spec: see net/grpc_server.h, and gRPC's connection-backoff.md.
+ */
+#ifndef JG_NET_GRPC_CLIENT_H
+#define JG_NET_GRPC_CLIENT_H
+
+#include "core/attr.h"
+#include "core/buf.h"
+#include "net/net.h"
+#include "net/settings.h"
+
+typedef struct jg_grpc_client jg_grpc_client;
+
+/** @param settings must outlive the client
+ *  @param recv_bytes_max largest message taken; 0: 4 MiB
+ *  @return INVALID_ARGUMENT: endpoint, compression, TLS files. Does not connect. */
+jaeger_status jg_grpc_client_new(jg_net *net, const jg_grpc_client_settings *settings, size_t recv_bytes_max,
+                                 jg_grpc_client **ret, jaeger_error *err) JG_MUST_CHECK;
+/** Calls must have returned. Accepts NULL. */
+void jg_grpc_client_free(jg_grpc_client *client);
+
+/** One call. Zeroes where nothing is to be said. */
+typedef struct jg_grpc_request {
+    const char *path; /* "/package.Service/Method" */
+    jaeger_str message;
+    const jaeger_pair
+        *metadata; /* lower-case keys; "-bin" values are sent as base64. settings->headers go too */
+    size_t metadata_count;
+    /** Each message of the answer, on the calling thread; not OK: the call is cancelled and returns that. */
+    jaeger_status (*on_message)(void *user, jaeger_str message, jaeger_call *call);
+    void *user;
+} jg_grpc_request;
+
+/** Make a call. Blocks up to call->deadline_ns (0: JG_TIMEOUT_DEFAULT_NS), or until call->cancelled.
+ *  @return the server's status with its text and retry time in call->error; UNAVAILABLE: no connection;
+ *          DEADLINE_EXCEEDED; CANCELLED; RESOURCE_EXHAUSTED: answer too large. Threads: any but loops. */
+jaeger_status jg_grpc_call(jg_grpc_client *client, const jg_grpc_request *request,
+                           jaeger_call *call) JG_MUST_CHECK;
+/** A unary call: the one answer is appended to `answer`. */
+jaeger_status jg_grpc_unary(jg_grpc_client *client, const char *path, jaeger_str message, jg_buf *answer,
+                            jaeger_call *call) JG_MUST_CHECK;
+
+#endif
