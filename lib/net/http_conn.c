@@ -162,7 +162,7 @@ static void submit_too_large(jg_http_conn *conn)
 {
     jg_http_reply *ex = conn->exchange;
     jg_http_exchange_drop_body(ex);
-    (void)jaeger_fail(&ex->encoding_error, JAEGER_RESOURCE_EXHAUSTED, "http: request body too large");
+    (void)jaeger_fail(&ex->request_error, JAEGER_RESOURCE_EXHAUSTED, "http: request body too large");
     ex->head.keep_alive = false;
     conn->unread = true;
     h2o_socket_read_stop(conn->sock);

@@ -187,7 +187,7 @@ static jaeger_status decode_body(jg_http_reply *ex, jaeger_str coding, jaeger_er
 /** @return false: answered */
 static bool prepare_body(jg_http_reply *ex)
 {
-    jaeger_error *err = &ex->encoding_error;
+    jaeger_error *err = &ex->request_error;
     jaeger_str coding = jg_http_head_get(&ex->head, "content-encoding");
     if (err->status == JAEGER_OK && coding.len && !jg_str_eq_nocase(coding, JAEGER_STR("identity"))) {
         if (!jg_encoding_known(coding) || !coding_allowed(ex->server->options.settings, coding))
@@ -201,7 +201,7 @@ static bool prepare_body(jg_http_reply *ex)
     }
     if (err->status != JAEGER_OK) {
         jg_http_exchange_drop_body(ex);
-        if (!ex->server->options.recovers_encoding_errors) {
+        if (!ex->server->options.recovers_errors) {
             jg_http_send_error(ex, 400, jg_str(err->message));
             return false;
         }
@@ -213,13 +213,19 @@ static bool prepare_body(jg_http_reply *ex)
 /* ---- the job
  * ---------------------------------------------------------------------------------------------------- */
 
-static bool authorized(jg_http_reply *ex)
+/** @return false: answered */
+static bool authorize(jg_http_reply *ex)
 {
-    const jg_http_auth *auth = &ex->server->options.auth;
-    if (!auth->check || auth->check(auth->self, &ex->request, &ex->call) == JAEGER_OK)
+    const jg_http_server_options *options = &ex->server->options;
+    if (!options->auth.check || options->auth.check(options->auth.self, &ex->request, &ex->call) == JAEGER_OK)
         return true;
-    jg_http_send_error(ex, 401, jg_str(ex->call.error.message));
-    return false;
+    if (!options->recovers_errors) {
+        jg_http_send_error(ex, 401, jg_str(ex->call.error.message));
+        return false;
+    }
+    ex->request_error = ex->call.error;
+    ex->request_error.status = JAEGER_UNAUTHENTICATED;
+    return true;
 }
 
 static void answer(jg_http_reply *ex)
@@ -228,7 +234,7 @@ static void answer(jg_http_reply *ex)
     const jaeger_pair_list *extra = &options->settings->response_headers;
     for (size_t i = 0; i < extra->count; i++)
         jg_http_add_header(ex, jg_str_z(ex->call.arena, extra->items[i].key), extra->items[i].value);
-    if (jg_http_cors(&options->settings->cors, &ex->request, ex) || !authorized(ex) || !prepare_body(ex))
+    if (jg_http_cors(&options->settings->cors, &ex->request, ex) || !authorize(ex) || !prepare_body(ex))
         return;
     options->handler.handle(options->handler.self, &ex->request, ex);
 }
@@ -253,12 +259,12 @@ static jg_http_reply *exchange_of(const jg_http_request *request)
     return JG_CONTAINER((char *)(uintptr_t)request, jg_http_reply, request);
 }
 
-jaeger_status jg_http_encoding_error(const jg_http_request *request, jaeger_error *ret)
+jaeger_status jg_http_request_error(const jg_http_request *request, jaeger_error *ret)
 {
     const jg_http_reply *ex = exchange_of(request);
-    if (ex->encoding_error.status != JAEGER_OK && ret)
-        *ret = ex->encoding_error;
-    return ex->encoding_error.status;
+    if (ex->request_error.status != JAEGER_OK && ret)
+        *ret = ex->request_error;
+    return ex->request_error.status;
 }
 
 jaeger_str jg_http_header(const jg_http_request *request, const char *name)

@@ -82,7 +82,7 @@ struct jg_http_reply {
     jg_http_head head;
     uint8_t *body;
     size_t body_len, body_cap; /* body_cap is admitted in jg_net */
-    jaeger_error encoding_error;
+    jaeger_error request_error;
 
     /* the loop's */
     jg_http_conn *conn; /* NULL: closed */

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/err.h"
 #include "pipeline/host_state.h"
+#include <stdio.h>
 
 void jg_host_init(jaeger_host *host)
 {
@@ -36,6 +37,19 @@ const void *jaeger_host_extension(jaeger_host *host, const char *id, const char 
     if (interface && ret_self)
         *ret_self = c->self;
     return interface;
+}
+
+jaeger_status jg_host_auth(jaeger_host *host, jaeger_str authenticator, const jg_auth_interface **ret,
+                           void **ret_self, jaeger_error *err)
+{
+    char id[128];
+    (void)snprintf(id, sizeof id, "%.*s", JAEGER_STR_ARGS(authenticator));
+    const jg_auth_interface *interface = jaeger_host_extension(host, id, JG_AUTH_INTERFACE, ret_self);
+    if (!interface)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                       "failed to resolve authenticator \"%s\": authenticator not found", id);
+    *ret = interface;
+    return JAEGER_OK;
 }
 
 struct jg_metrics *jaeger_host_metrics(jaeger_host *host)

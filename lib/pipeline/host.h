@@ -40,5 +40,9 @@ typedef struct jg_auth_interface {
      *  @return OK, or UNAUTHENTICATED with the text */
     jaeger_status (*check)(void *self, jaeger_str authorization, jaeger_call *call);
 } jg_auth_interface;
+/** The authenticator that a server's `auth` block names. @return INVALID_ARGUMENT: no such extension, or it
+ * cannot check requests */
+jaeger_status jg_host_auth(jaeger_host *host, jaeger_str authenticator, const jg_auth_interface **ret,
+                           void **ret_self, jaeger_error *err) JAEGER_MUST_CHECK;
 
 #endif

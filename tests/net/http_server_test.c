@@ -26,7 +26,7 @@ static void answer_text(jg_http_request *request, jg_http_reply *reply)
 {
     jaeger_arena *arena = request->call->arena;
     jaeger_error error = {0};
-    if (jg_http_encoding_error(request, &error) != JAEGER_OK) {
+    if (jg_http_request_error(request, &error) != JAEGER_OK) {
         jg_http_send(reply, 422, "text/plain", jg_str(error.message));
         return;
     }
@@ -112,7 +112,7 @@ static void start(fixture *f)
     f->net_options.http_threads = 2;
     assert_ok(jg_net_new(&f->net_options, &f->net, &err));
     jg_http_server_options options = {.settings = &f->settings, .handler = {handle, f}, .name = "test"};
-    options.recovers_encoding_errors = f->recover;
+    options.recovers_errors = f->recover;
     if (f->auth)
         options.auth.check = check_auth;
     if (jg_http_server_start(f->net, &options, &f->server, &err) != JAEGER_OK)

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One authenticator for both kinds of servers: it sees the Authorization header.
+ */
+#ifndef JG_NET_AUTH_H
+#define JG_NET_AUTH_H
+
+#include "net/grpc_server.h"
+#include "net/http_server.h"
+
+/** @see jg_auth_interface of pipeline/host.h, whose function and state go in here */
+typedef struct jg_auth {
+    jaeger_status (*check)(void *self, jaeger_str authorization, jaeger_call *call); /* NULL: none */
+    void *self;
+} jg_auth;
+
+/** For the options of a server; `auth` must outlive it. Checks nothing when auth->check is NULL. */
+jg_http_auth jg_auth_for_http(const jg_auth *auth);
+jg_grpc_auth jg_auth_for_grpc(const jg_auth *auth);
+
+#endif
