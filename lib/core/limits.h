@@ -17,6 +17,8 @@
                                                */
 #define JG_GRPC_MESSAGE_BYTES_MAX (4u << 20)  /* gRPC's default for received messages */
 #define JG_HTTP_BODY_BYTES_MAX    (20u << 20) /* confighttp's default max_request_body_size */
+#define JG_THRIFT_DEPTH_MAX     32          /* nesting of unknown Thrift fields; Jaeger's own are 4 deep */
+#define JG_TRANSLATED_BYTES_MAX (64u << 20) /* OTLP made of one Jaeger or Zipkin request; it grows up to eightfold */
 #define JG_HEADER_LIST_BYTES_MAX                                                                             \
     (16u << 10) /* nghttp2 SETTINGS_MAX_HEADER_LIST_SIZE; grpc-go's is 16 MiB, its callers send < 8 KiB */
 #define JG_HTTP_HEAD_BYTES_MAX    (64u << 10) /* request line and headers: long searches in URLs, cookies of proxies */

@@ -14,5 +14,9 @@ func check(err error) {
 }
 
 func main() {
-	otlp(os.Args[1])
+	dir := os.Args[1]
+	otlp(dir)
+	jaegerThrift(dir)
+	jaegerProto(dir)
+	fromOtlp(dir, "otlp_python.pb")
 }

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Field numbers of jaeger.api_v2's model.
+ * Spec: jaeger-idl proto/api_v2/model.proto, collector.proto.
+ */
+#ifndef JG_WIRE_JAEGER_FIELDS_H
+#define JG_WIRE_JAEGER_FIELDS_H
+
+enum {
+    JG_JAEGER_POST_BATCH = 1,
+
+    JG_JAEGER_BATCH_SPANS = 1,
+    JG_JAEGER_BATCH_PROCESS = 2,
+
+    JG_JAEGER_PROCESS_SERVICE = 1,
+    JG_JAEGER_PROCESS_TAGS = 2,
+
+    JG_JAEGER_SPAN_TRACE_ID = 1,
+    JG_JAEGER_SPAN_SPAN_ID = 2,
+    JG_JAEGER_SPAN_NAME = 3,
+    JG_JAEGER_SPAN_REFERENCES = 4,
+    JG_JAEGER_SPAN_FLAGS = 5,
+    JG_JAEGER_SPAN_START = 6,    /* always written */
+    JG_JAEGER_SPAN_DURATION = 7, /* always written */
+    JG_JAEGER_SPAN_TAGS = 8,
+    JG_JAEGER_SPAN_LOGS = 9,
+    JG_JAEGER_SPAN_PROCESS = 10,
+    JG_JAEGER_SPAN_PROCESS_ID = 11,
+    JG_JAEGER_SPAN_WARNINGS = 12,
+
+    JG_JAEGER_KEY_VALUE_KEY = 1,
+    JG_JAEGER_KEY_VALUE_TYPE = 2,
+    JG_JAEGER_KEY_VALUE_STR = 3,
+    JG_JAEGER_KEY_VALUE_BOOL = 4,
+    JG_JAEGER_KEY_VALUE_INT64 = 5,
+    JG_JAEGER_KEY_VALUE_FLOAT64 = 6,
+    JG_JAEGER_KEY_VALUE_BINARY = 7,
+
+    JG_JAEGER_LOG_TIMESTAMP = 1, /* always written */
+    JG_JAEGER_LOG_FIELDS = 2,
+
+    JG_JAEGER_REF_TRACE_ID = 1,
+    JG_JAEGER_REF_SPAN_ID = 2,
+    JG_JAEGER_REF_TYPE = 3,
+};
+
+#endif
