@@ -21,16 +21,17 @@
 #define JG_TRANSLATED_BYTES_MAX (64u << 20) /* OTLP made of one Jaeger or Zipkin request; it grows up to eightfold */
 #define JG_HEADER_LIST_BYTES_MAX                                                                             \
     (16u << 10) /* nghttp2 SETTINGS_MAX_HEADER_LIST_SIZE; grpc-go's is 16 MiB, its callers send < 8 KiB */
-#define JG_HTTP_HEAD_BYTES_MAX    (64u << 10) /* request line and headers: long searches in URLs, cookies of proxies */
+#define JG_HTTP_HEAD_BYTES_MAX                                                                               \
+    (64u << 10) /* request line and headers: long searches in URLs, cookies of proxies */
 #define JG_HTTP_CONNS_MAX         10000 /* of one server; idle ones are closed first. About 10 KB each */
 #define JG_HTTP_IDLE_NS           (300ull * 1000000000ull) /* between requests; clients reuse for up to 90 s */
 #define JG_HTTP_STALL_NS          (60ull * 1000000000ull)  /* for a head, a handshake, a slice of a reply */
-#define JG_HTTP_BODY_RATE_MIN     1024        /* bytes a second of a body, after the stall time */
+#define JG_HTTP_BODY_RATE_MIN     1024         /* bytes a second of a body, after the stall time */
 #define JG_HTTP_REPLY_WAITING_MAX (256u << 10) /* bytes of a streamed reply that wait for the client */
 #define JG_HTTP_REPLY_BYTES_MAX   (256u << 20) /* a reply in one piece */
-#define JG_IN_FLIGHT_BYTES_MAX (256u << 20) /* request bytes admitted at once by one listener set */
-#define JG_WORKERS_MAX         64   /* threads that may block in storage at once; each costs < 32 KiB */
-#define JG_JOBS_MAX            4096 /* requests that wait for a worker; then UNAVAILABLE */
+#define JG_IN_FLIGHT_BYTES_MAX    (256u << 20) /* request bytes admitted at once by one listener set */
+#define JG_WORKERS_MAX            64   /* threads that may block in storage at once; each costs < 32 KiB */
+#define JG_JOBS_MAX               4096 /* requests that wait for a worker; then UNAVAILABLE */
 #define JG_BATCH_WAITING_BYTES_MAX                                                                           \
     (128u << 20)               /* taken in by one batch processor and not yet sent; then UNAVAILABLE */
 #define JG_RETRY_AFTER_MS 1000 /* advice when a queue is full: long enough to drain 4096 jobs */
@@ -50,6 +51,9 @@
 #define JG_GRPC_PARTIAL_BYTES_MAX (64u << 20) /* incomplete requests of one connection: slow senders */
 #define JG_GRPC_RESETS_BURST      1000 /* RST_STREAMs of one connection before it is cut (CVE-2023-44487) ... */
 #define JG_GRPC_RESETS_PER_S      33   /* ... and how fast they are forgiven; nghttp2's defaults */
-#define JG_TIMEOUT_DEFAULT_NS     (30ull * 1000000000ull) /* a request without a deadline of its own */
+#define JG_UDP_DATAGRAM_BYTES_MAX 65000 /* Jaeger's default max_packet_size */
+#define JG_UDP_BUFFER_BYTES                                                                                  \
+    (4u << 20) /* asked of the kernel: a burst of 500 datagrams lost half at its default */
+#define JG_TIMEOUT_DEFAULT_NS (30ull * 1000000000ull) /* a request without a deadline of its own */
 
 #endif

@@ -19,6 +19,7 @@
 /** What is being listened on, for messages. */
 typedef struct listen_name {
     jaeger_str transport, endpoint;
+    int type; /* SOCK_STREAM, SOCK_DGRAM */
 } listen_name;
 
 static jaeger_status fail_errno(jaeger_error *err, listen_name name, const char *step)
@@ -33,7 +34,9 @@ static jaeger_status fail_errno(jaeger_error *err, listen_name name, const char 
 static jaeger_status finish(int fd, const struct sockaddr *address, socklen_t len, listen_name name,
                             int *ret_fd, jaeger_error *err)
 {
-    const char *step = bind(fd, address, len) ? "bind" : listen(fd, BACKLOG) ? "listen" : NULL;
+    const char *step = bind(fd, address, len) ? "bind" : NULL;
+    if (!step && name.type == SOCK_STREAM && listen(fd, BACKLOG))
+        step = "listen";
     if (!step) {
         *ret_fd = fd;
         return JAEGER_OK;
@@ -59,7 +62,7 @@ static void remove_stale(const struct sockaddr_un *address, socklen_t len)
 
 static jaeger_status listen_unix(jaeger_str path, int *ret_fd, jaeger_error *err)
 {
-    listen_name name = {JAEGER_STR("unix"), path};
+    listen_name name = {JAEGER_STR("unix"), path, SOCK_STREAM};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (!path.len || path.len >= sizeof address.sun_path)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "listen unix %.*s: bind: invalid argument",
@@ -100,10 +103,10 @@ static bool split_endpoint(jaeger_str endpoint, char host[256], char port[8])
     return true;
 }
 
-static int tcp_socket(int family)
+static int inet_socket(int family, int type)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
-    if (fd >= 0)
+    int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
+    if (fd >= 0 && type == SOCK_STREAM)
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     return fd;
 }
@@ -114,21 +117,21 @@ static jaeger_status listen_any(const char *port, int family, listen_name name, 
 {
     uint64_t number = 0;
     (void)jg_str_to_u64(jg_str(port), &number);
-    int fd = family == AF_INET ? -1 : tcp_socket(AF_INET6), only6 = family == AF_INET6;
+    int fd = family == AF_INET ? -1 : inet_socket(AF_INET6, name.type), only6 = family == AF_INET6;
     if (fd >= 0) {
         struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)number)};
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only6, sizeof only6);
         return finish(fd, (struct sockaddr *)&any, sizeof any, name, ret_fd, err);
     }
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons((uint16_t)number)};
-    fd = family == AF_INET6 ? -1 : tcp_socket(AF_INET);
+    fd = family == AF_INET6 ? -1 : inet_socket(AF_INET, name.type);
     if (fd < 0)
         return fail_errno(err, name, "socket");
     return finish(fd, (struct sockaddr *)&any, sizeof any, name, ret_fd, err);
 }
 
-static jaeger_status listen_tcp(jaeger_str endpoint, int family, listen_name name, int *ret_fd,
-                                jaeger_error *err)
+static jaeger_status listen_inet(jaeger_str endpoint, int family, listen_name name, int *ret_fd,
+                                 jaeger_error *err)
 {
     char host[256], port[8];
     if (!split_endpoint(endpoint, host, port))
@@ -137,7 +140,7 @@ static jaeger_status listen_tcp(jaeger_str endpoint, int family, listen_name nam
                        JAEGER_STR_ARGS(name.transport), JAEGER_STR_ARGS(endpoint));
     if (!host[0])
         return listen_any(port, family, name, ret_fd, err);
-    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE},
+    struct addrinfo hints = {.ai_family = family, .ai_socktype = name.type, .ai_flags = AI_PASSIVE},
                     *found = NULL;
     if (getaddrinfo(host, port, &hints, &found) || !found)
         return jg_fail(err, JAEGER_UNAVAILABLE, "listen %.*s: lookup %s: no such host",
@@ -148,7 +151,7 @@ static jaeger_status listen_tcp(jaeger_str endpoint, int family, listen_name nam
             best = a;
             break;
         }
-    int fd = tcp_socket(best->ai_family);
+    int fd = inet_socket(best->ai_family, name.type);
     jaeger_status status = fd < 0 ? fail_errno(err, name, "socket")
                                   : finish(fd, best->ai_addr, best->ai_addrlen, name, ret_fd, err);
     freeaddrinfo(found);
@@ -170,12 +173,18 @@ jaeger_status jg_net_listen_as(jaeger_str transport, jaeger_str endpoint, int *r
     if (family < 0)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "invalid transport type \"%.*s\"",
                        JAEGER_STR_ARGS(transport));
-    return listen_tcp(endpoint, family, (listen_name){transport, endpoint}, ret_fd, err);
+    return listen_inet(endpoint, family, (listen_name){transport, endpoint, SOCK_STREAM}, ret_fd, err);
 }
 
 jaeger_status jg_net_listen(jaeger_str endpoint, int *ret_fd, jaeger_error *err)
 {
     return jg_net_listen_as(JAEGER_STR("tcp"), endpoint, ret_fd, err);
+}
+
+jaeger_status jg_net_bind_udp(jaeger_str endpoint, int *ret_fd, jaeger_error *err)
+{
+    return listen_inet(endpoint, AF_UNSPEC, (listen_name){JAEGER_STR("udp"), endpoint, SOCK_DGRAM}, ret_fd,
+                       err);
 }
 
 void jg_net_unlisten(int fd)

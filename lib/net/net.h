@@ -56,6 +56,8 @@ jaeger_status jg_net_listen(jaeger_str endpoint, int *ret_fd, jaeger_error *err)
  * "" is tcp. A socket file that nobody listens on any more is replaced. */
 jaeger_status jg_net_listen_as(jaeger_str transport, jaeger_str endpoint, int *ret_fd,
                                jaeger_error *err) JG_MUST_CHECK;
+/** The same for datagrams: a bound, non-blocking socket. */
+jaeger_status jg_net_bind_udp(jaeger_str endpoint, int *ret_fd, jaeger_error *err) JG_MUST_CHECK;
 /** Close a listening socket; removes the file of a unix socket. */
 void jg_net_unlisten(int fd);
 /** "127.0.0.1:53412", "[::1]:53412", "@" for unix sockets; NUL-terminated. */
