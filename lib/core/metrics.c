@@ -320,7 +320,8 @@ void jg_metrics_write_styled(jg_metrics *metrics, const jg_metrics_style *style,
     for (scrape_hook *h = metrics->hooks; h; h = h->next)
         h->fill(h->user);
     for (const family *f = metrics->families; f; f = f->next)
-        write_family(out, f, style);
+        if (!style->skip || !style->skip(f->name))
+            write_family(out, f, style);
     (void)pthread_mutex_unlock(&metrics->mutex);
 }
 

@@ -41,6 +41,7 @@ void jg_metrics_write(jg_metrics *metrics, jg_buf *out);
 typedef struct jg_metrics_style {
     bool total;                               /* counters end in _total */
     const char *(*unit_of)(const char *name); /* the unit a name shall end in; NULL, or returns NULL: none */
+    bool (*skip)(const char *name);           /* families that are left out; NULL: none */
     const char *labels; /* a="b",c="d" put before the labels of every series; may be NULL */
 } jg_metrics_style;
 void jg_metrics_write_styled(jg_metrics *metrics, const jg_metrics_style *style, jg_buf *out);

@@ -49,6 +49,34 @@ static const char *unit_of(const char *name)
     return NULL;
 }
 
+static bool starts_with_any(const char *name, const char *const *prefixes)
+{
+    for (; *prefixes; prefixes++)
+        if (strncmp(name, *prefixes, strlen(*prefixes)) == 0)
+            return true;
+    return false;
+}
+
+/* Only with level detailed: instrumentation of servers and clients, sizes in bytes. */
+static bool is_detailed(const char *name)
+{
+    static const char *const prefixes[] = {"http_server_",
+                                           "http_client_",
+                                           "rpc_server_",
+                                           "rpc_client_",
+                                           "otelcol_processor_batch_batch_send_size_bytes",
+                                           "otelcol_processor_batch_metadata_cardinality",
+                                           NULL};
+    return starts_with_any(name, prefixes);
+}
+
+/* Only with level normal and above. */
+static bool is_above_basic(const char *name)
+{
+    static const char *const prefixes[] = {"otelcol_processor_batch_", NULL};
+    return is_detailed(name) || starts_with_any(name, prefixes);
+}
+
 /* "service.name" -> service_name="…" */
 static void write_label(jg_buf *out, jaeger_str key, jaeger_str value)
 {
@@ -115,8 +143,12 @@ static void serve(void *self, jg_http_request *request, jg_http_reply *reply)
         return;
     }
     JG_AUTO_BUF jg_buf text = JG_BUF_INIT(METRICS_BYTES_MAX);
+    jg_metrics_level level = e->telemetry->metrics_level;
     jg_metrics_style style = {.total = !e->reader->without_type_suffix,
                               .unit_of = e->reader->without_units ? NULL : unit_of,
+                              .skip = level == JG_METRICS_DETAILED ? NULL
+                                      : level == JG_METRICS_NORMAL ? is_detailed
+                                                                   : is_above_basic,
                               .labels = e->labels};
     jg_metrics_write_styled(e->metrics, &style, &text);
     write_target_info(e, &text);

@@ -287,6 +287,20 @@ class Metrics(unittest.TestCase):
             self.assertRegex(self.get(), r'(?m)^otelcol_process_uptime_seconds_total\{service_name="jaeger",'
                                          r'service_version="[^"]+",otel_scope_name="libjaeger",otel_scope_version="[^"]+"\}')
 
+    def test_levels_decide_what_is_shown(self):
+        for level, shown, hidden in (("basic", "otelcol_process_uptime", "otelcol_processor_batch_batch_send_size_count"),
+                                     ("normal", "otelcol_processor_batch_batch_send_size_count",
+                                      "otelcol_processor_batch_batch_send_size_bytes_count"),
+                                     ("detailed", "otelcol_processor_batch_batch_send_size_bytes_count", None)):
+            path = write(served(port).replace("metrics: {", "metrics: {level: %s, " % level))
+            with Running("--config", path, "--set", "processors.batch=", "--set",
+                         "service.pipelines.traces.processors=[batch]") as jaeger:
+                jaeger.wait_for(READY)
+                text = self.get()
+                self.assertIn(shown, text)
+                if hidden:
+                    self.assertNotIn(hidden, text)
+
     def test_a_port_in_use_is_told(self):
         with socket.socket() as taken:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
