@@ -56,4 +56,11 @@
     (4u << 20) /* asked of the kernel: a burst of 500 datagrams lost half at its default */
 #define JG_TIMEOUT_DEFAULT_NS (30ull * 1000000000ull) /* a request without a deadline of its own */
 
+/* The memory store: names are kept for ever, so they are bounded apart from the byte budget. A tenant costs 12
+ * KB; 4096 of them stay under 64 MB. */
+#define JG_MEMORY_TENANTS_MAX    4096
+#define JG_MEMORY_SERVICES_MAX   20000
+#define JG_MEMORY_OPERATIONS_MAX 200000
+#define JG_MEMORY_THROUGHPUT_MAX 1000 /* batches of sampling throughput; one arrives a minute and host */
+
 #endif

@@ -334,6 +334,84 @@ jaeger_status jaeger_batch_own(jaeger_batch **batch, jaeger_error *err)
     return JAEGER_OK;
 }
 
+static bool same_str(jaeger_str a, jaeger_str b)
+{
+    return a.len == b.len && !a.ptr == !b.ptr &&
+           (a.len == 0 || a.ptr == b.ptr || !memcmp(a.ptr, b.ptr, a.len));
+}
+
+static bool same_resource(const jaeger_span_group *a, const jaeger_span_group *b)
+{
+    return same_str(a->resource, b->resource) && same_str(a->resource_schema_url, b->resource_schema_url);
+}
+
+/** Copy to *at and move it on. An absent string stays absent. */
+static jaeger_str copy_to(uint8_t **at, jaeger_str s)
+{
+    jaeger_str copy = {s.ptr ? (const char *)*at : NULL, s.len};
+    if (s.len)
+        memcpy(*at, s.ptr, s.len);
+    *at += s.len;
+    return copy;
+}
+
+static void copy_group(jaeger_batch *batch, const jaeger_span_group *from, uint8_t **at)
+{
+    jaeger_span_group *to = &batch->groups[batch->group_count], *before = batch->group_count ? to - 1 : NULL;
+    *to = (jaeger_span_group){.scope = copy_to(at, from->scope),
+                              .scope_schema_url = copy_to(at, from->scope_schema_url)};
+    if (before && same_resource(before, from)) {
+        to->resource_index = before->resource_index;
+        to->resource = before->resource;
+        to->resource_schema_url = before->resource_schema_url;
+        to->service = before->service;
+    } else {
+        to->resource_index = before ? before->resource_index + 1 : 0;
+        to->resource = copy_to(at, from->resource);
+        to->resource_schema_url = copy_to(at, from->resource_schema_url);
+        to->service = copy_to(at, from->service);
+    }
+    batch->group_count++;
+}
+
+jaeger_status jg_batch_copy_spans(const jaeger_span *spans, size_t n, jaeger_batch **ret, jaeger_error *err)
+{
+    size_t bytes = 0, groups = 0;
+    for (size_t i = 0; i < n; i++) {
+        const jaeger_span_group *g = spans[i].group;
+        bytes += spans[i].len;
+        if (i && spans[i - 1].group == g)
+            continue;
+        groups++;
+        bytes += g->resource.len + g->resource_schema_url.len + g->scope.len + g->scope_schema_url.len +
+                 g->service.len;
+    }
+    uint8_t *copy = jg_alloc(bytes), *at = copy;
+    wire *w = copy ? wire_new(copy, bytes, release_malloc, NULL) : NULL;
+    jaeger_batch *batch = w ? batch_new(n, groups, 1) : NULL;
+    if (!batch) {
+        jg_free(copy);
+        jg_free(w);
+        return jg_fail_oom(err);
+    }
+    batch->wires[batch->wire_count++] = w;
+    batch->wire_bytes = bytes;
+    for (size_t i = 0; i < n; i++) {
+        const char *why;
+        if (!i || spans[i - 1].group != spans[i].group)
+            copy_group(batch, spans[i].group, &at);
+        jaeger_str body = copy_to(&at, (jaeger_str){(const char *)spans[i].bytes, spans[i].len});
+        if (!jg_span_index((const uint8_t *)body.ptr, body.len, &batch->spans[i], &why)) {
+            jaeger_batch_unref(batch);
+            return jg_fail(err, JAEGER_DATA_LOSS, "stored span is damaged: %s", why);
+        }
+        batch->spans[i].group = &batch->groups[batch->group_count - 1];
+        batch->span_count++;
+    }
+    *ret = batch;
+    return JAEGER_OK;
+}
+
 /** Copy bytes into the batch's own arena. */
 static uint8_t *keep_bytes(jaeger_batch *batch, const void *bytes, size_t len)
 {

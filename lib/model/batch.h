@@ -15,6 +15,11 @@ jaeger_status jg_batch_merge(jaeger_batch *const *batches, size_t n, jaeger_batc
 /** A batch with the spans at `indexes` (in that order) of `from`, sharing its wire buffers. */
 jaeger_status jg_batch_select(jaeger_batch *from, const uint32_t *indexes, size_t n, jaeger_batch **ret,
                               jaeger_error *err) JG_MUST_CHECK;
+/** A batch of copies, for stores: of `spans` only bytes, len and group are read; neighbours with one group
+ * (by pointer) share it, and neighbouring groups with one resource share that. The bytes were checked before.
+ *  @return RESOURCE_EXHAUSTED */
+jaeger_status jg_batch_copy_spans(const jaeger_span *spans, size_t n, jaeger_batch **ret,
+                                  jaeger_error *err) JG_MUST_CHECK;
 /** Replace the Resource of every group with this resource_index. The bytes are copied and checked. Owned
  * batches. */
 jaeger_status jg_batch_replace_resource(jaeger_batch *batch, uint32_t resource_index, const void *resource,
