@@ -80,6 +80,16 @@ bool jg_host_gate(jaeger_host *host, const char *id)
     return host && host->gate && host->gate(host->gates, id);
 }
 
+bool jg_host_gate_at(jaeger_host *host, size_t index, const char **ret_id, bool *ret_on)
+{
+    const char *id = host && host->gate_at ? host->gate_at(index) : NULL;
+    if (!id)
+        return false;
+    *ret_id = id;
+    *ret_on = host->gates[index];
+    return true;
+}
+
 void jaeger_host_fail(jaeger_host *host, const char *id, const jaeger_error *err)
 {
     if (!host)

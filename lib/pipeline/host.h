@@ -15,6 +15,8 @@ struct jg_net *jg_host_net(jaeger_host *host);
 const jaeger_storage_driver *jg_host_driver(jaeger_host *host, size_t index);
 /** Is the feature gate `id` on? false for unknown ids. */
 bool jg_host_gate(jaeger_host *host, const char *id);
+/** Walk the feature gates. @return false at the end */
+bool jg_host_gate_at(jaeger_host *host, size_t index, const char **ret_id, bool *ret_on);
 /** State of the service for health checks. */
 typedef enum jg_service_state {
     JG_STATE_STARTING,

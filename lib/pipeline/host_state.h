@@ -19,6 +19,7 @@ struct jaeger_host {
     size_t more_driver_count;
     const bool *gates; /* by index of the gate; read through `gate` */
     bool (*gate)(const bool *gates, const char *id);
+    const char *(*gate_at)(size_t index); /* id of the gate; NULL at the end */
     /** A component has failed: called once, on the thread that told us. May be NULL. */
     void (*failed)(void *user, const jaeger_error *err);
     void *user;

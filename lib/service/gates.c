@@ -111,3 +111,8 @@ bool jg_gates_get(const bool *gates, const char *id)
     size_t i = find(jg_str(id));
     return i < jg_gate_count && gates[i];
 }
+
+const char *jg_gates_at(size_t index)
+{
+    return index < jg_gate_count ? jg_gates[index].id : NULL;
+}

@@ -26,5 +26,7 @@ extern const size_t jg_gate_count;
 jaeger_status jg_gates_parse(const char *text, bool *ret, jaeger_error *err) JG_MUST_CHECK;
 /** false for unknown ids. */
 bool jg_gates_get(const bool *gates, const char *id);
+/** Its id; NULL at the end. */
+const char *jg_gates_at(size_t index);
 
 #endif

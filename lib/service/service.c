@@ -131,6 +131,7 @@ static jaeger_status make_host(jaeger_service *s, const jaeger_service_options *
     s->host.more_driver_count = o->driver_count;
     s->host.gates = s->gates;
     s->host.gate = jg_gates_get;
+    s->host.gate_at = jg_gates_at;
     s->host.failed = o->failed;
     s->host.user = o->user;
     s->host.graph = &s->graph;
