@@ -22,6 +22,13 @@ typedef struct jg_json_out {
     bool is_array[JG_JSON_OUT_DEPTH_MAX];
 } jg_json_out;
 
+/** Where pieces of a long text go when the buffer is full enough. */
+typedef struct jg_json_flush {
+    jaeger_status (*flush)(void *self, jg_buf *buf); /* empties the buffer; not OK: stop */
+    void *self;
+    size_t at_bytes; /* flush when the buffer holds this much */
+} jg_json_flush;
+
 #define JG_JSON_OUT_INIT(buffer) ((jg_json_out){.buf = (buffer)})
 
 void jg_json_object(jg_json_out *json);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Jaeger's legacy JSON (/api/traces): one trace from a batch, written to a stream in pieces.
- * Rules: OTLP -> Jaeger translation of jaeger v2 (internal/uimodel, pkg/translator/jaeger), encoding/json dialect.
+ * Rules: OTLP -> Jaeger translation of jaeger v2 (internal/uimodel, pkg/translator/jaeger), encoding/json
+ * dialect.
  */
 #ifndef JG_WIRE_JAEGER_JSON_H
 #define JG_WIRE_JAEGER_JSON_H
@@ -8,17 +9,18 @@
 #include "core/json_out.h"
 #include <jaeger/batch.h>
 
-/** Where pieces go when the buffer is full enough. */
-typedef struct jg_json_flush {
-    jaeger_status (*flush)(void *self, jg_buf *buf); /* empties the buffer; not OK: stop */
-    void *self;
-    size_t at_bytes; /* flush when the buffer holds this much */
-} jg_json_flush;
+/** The attribute that carries warnings of sanitizers and adjusters: an array of strings. */
+#define JG_WARNINGS_ATTRIBUTE "@jaeger@warnings"
 
-/** One trace: {"traceID":…,"spans":[…],"processes":{…},"warnings":null}. All spans of `trace` must have one trace id.
- *  @return what flush returned; INTERNAL: a NaN or infinite value ("json: unsupported value: NaN"); RESOURCE_EXHAUSTED */
+/** One trace: {"traceID":…,"spans":[…],"processes":{…},"warnings":null}. All spans of `trace` must have one
+ * trace id.
+ *  @return what flush returned; INTERNAL: a NaN or infinite value ("json: unsupported value: NaN");
+ * RESOURCE_EXHAUSTED */
 jaeger_status jg_jaeger_json_write_trace(jg_json_out *json, const jaeger_batch *trace, jg_json_flush flush,
                                          jaeger_error *err) JG_MUST_CHECK;
+/** Would writing it fail? Asked before the first byte leaves, so that the answer can still be an error.
+ *  @return INTERNAL: a NaN or infinite value, with the text of encoding/json */
+jaeger_status jg_jaeger_json_check_trace(const jaeger_batch *trace, jaeger_error *err) JG_MUST_CHECK;
 /** Trace id as Jaeger prints it: 16 hex digits when the high half is zero, else 32. @return length */
 size_t jg_jaeger_trace_id_text(const uint8_t trace_id[16], char out[32]);
 

@@ -19,5 +19,9 @@ jaeger_status jg_otlp_json_to_batch(jaeger_str json, jaeger_batch **ret, jaeger_
 void jg_otlp_json_write(jg_json_out *json, const jaeger_batch *batch);
 /** Only the elements of the array, for streams of several batches: the caller opened it. */
 void jg_otlp_json_write_resource_spans(jg_json_out *json, const jaeger_batch *batch);
+/** The same in pieces: the buffer is flushed after each span that filled it.
+ *  @return what flush returned; RESOURCE_EXHAUSTED: the buffer failed */
+jaeger_status jg_otlp_json_stream_resource_spans(jg_json_out *json, const jaeger_batch *batch, jg_json_flush flush)
+    JG_MUST_CHECK;
 
 #endif

@@ -259,7 +259,8 @@ static void end_resource(jg_json_out *json, const jaeger_span_group *group)
     jg_json_end(json);
 }
 
-void jg_otlp_json_write_resource_spans(jg_json_out *json, const jaeger_batch *batch)
+jaeger_status jg_otlp_json_stream_resource_spans(jg_json_out *json, const jaeger_batch *batch,
+                                                 jg_json_flush flush)
 {
     const jaeger_span *spans = jaeger_batch_spans(batch);
     const jaeger_span_group *open = NULL;
@@ -277,11 +278,24 @@ void jg_otlp_json_write_resource_spans(jg_json_out *json, const jaeger_batch *ba
             open = group;
         }
         write_span(json, &spans[i]);
+        if (json->buf->len >= flush.at_bytes) {
+            jaeger_status status =
+                json->buf->failed ? JAEGER_RESOURCE_EXHAUSTED : flush.flush(flush.self, json->buf);
+            if (status != JAEGER_OK)
+                return status;
+        }
     }
     if (open) {
         end_scope(json, open);
         end_resource(json, open);
     }
+    return json->buf->failed ? JAEGER_RESOURCE_EXHAUSTED : JAEGER_OK;
+}
+
+void jg_otlp_json_write_resource_spans(jg_json_out *json, const jaeger_batch *batch)
+{
+    /* never flushed; what fails stays visible in the buffer */
+    (void)!jg_otlp_json_stream_resource_spans(json, batch, (jg_json_flush){.at_bytes = SIZE_MAX});
 }
 
 void jg_otlp_json_write(jg_json_out *json, const jaeger_batch *batch)
