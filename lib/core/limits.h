@@ -17,8 +17,9 @@
                                                */
 #define JG_GRPC_MESSAGE_BYTES_MAX (4u << 20)  /* gRPC's default for received messages */
 #define JG_HTTP_BODY_BYTES_MAX    (20u << 20) /* confighttp's default max_request_body_size */
-#define JG_THRIFT_DEPTH_MAX     32          /* nesting of unknown Thrift fields; Jaeger's own are 4 deep */
-#define JG_TRANSLATED_BYTES_MAX (64u << 20) /* OTLP made of one Jaeger or Zipkin request; it grows up to eightfold */
+#define JG_THRIFT_DEPTH_MAX       32          /* nesting of unknown Thrift fields; Jaeger's own are 4 deep */
+#define JG_TRANSLATED_BYTES_MAX                                                                              \
+    (64u << 20) /* OTLP made of one Jaeger or Zipkin request; it grows up to eightfold */
 #define JG_HEADER_LIST_BYTES_MAX                                                                             \
     (16u << 10) /* nghttp2 SETTINGS_MAX_HEADER_LIST_SIZE; grpc-go's is 16 MiB, its callers send < 8 KiB */
 #define JG_HTTP_HEAD_BYTES_MAX                                                                               \
@@ -56,11 +57,17 @@
     (4u << 20) /* asked of the kernel: a burst of 500 datagrams lost half at its default */
 #define JG_TIMEOUT_DEFAULT_NS (30ull * 1000000000ull) /* a request without a deadline of its own */
 
-/* The memory store: names are kept for ever, so they are bounded apart from the byte budget. A tenant costs 12
- * KB; 4096 of them stay under 64 MB. */
+/* The memory store: names are kept for ever, so they are bounded apart from the byte budget. A tenant costs
+ * 12 KB; 4096 of them stay under 64 MB. */
 #define JG_MEMORY_TENANTS_MAX    4096
 #define JG_MEMORY_SERVICES_MAX   20000
 #define JG_MEMORY_OPERATIONS_MAX 200000
 #define JG_MEMORY_THROUGHPUT_MAX 1000 /* batches of sampling throughput; one arrives a minute and host */
+
+/* Queries */
+#define JG_TRACE_BYTES_MAX     (1024u << 20) /* one trace gathered for adjusting: wire bytes and index */
+#define JG_RESPONSE_BYTES      (64u << 10)   /* of an HTTP answer before they leave: one write, one chunk */
+#define JG_UI_CONFIG_BYTES_MAX (1u << 20)    /* a UI configuration file; real ones are a few KB */
+#define JG_UI_PAGE_BYTES_MAX   (4u << 20)    /* index.html of a user interface; real ones are 10 KB */
 
 #endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From chunks, as drivers stream them, to whole traces: gathered, checked against the search if the driver
+ * could not, cut, adjusted. Holds one trace at a time.
+ */
+#ifndef JG_QUERY_AGGREGATE_H
+#define JG_QUERY_AGGREGATE_H
+
+#include "core/attr.h"
+#include "model/match.h"
+
+typedef struct jg_aggregate_options {
+    jaeger_consumer out; /* gets one batch for each trace */
+    bool adjusts;
+    uint64_t max_skew_ns;
+    uint64_t max_spans;    /* of a trace; 0: all */
+    uint64_t max_traces;   /* then the driver is told to stop; 0: all */
+    const jg_match *match; /* only traces with a span that matches; NULL: all */
+} jg_aggregate_options;
+
+typedef struct jg_aggregate {
+    jg_aggregate_options options;
+    uint8_t trace_id[16];
+    jaeger_batch **chunks;
+    size_t count, cap;
+    size_t span_count, bytes;
+    bool cut;             /* spans above max_spans were left out */
+    bool has_enough;      /* max_traces reached: the CANCELLED that ends the driver's work is ours */
+    uint64_t trace_count; /* handed out */
+} jg_aggregate;
+
+jg_aggregate jg_aggregate_of(const jg_aggregate_options *options);
+/** Give it to a driver; call jg_aggregate_finish with the driver's status afterwards. */
+jaeger_consumer jg_aggregate_consumer(jg_aggregate *aggregate);
+/** Hand the last trace out, free. @return the status of the whole read */
+jaeger_status jg_aggregate_finish(jg_aggregate *aggregate, jaeger_status driver_status,
+                                  jaeger_call *call) JG_MUST_CHECK;
+
+#endif

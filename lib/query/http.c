@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Who answers what: identity first, then the base path, then one table of routes. Unknown paths under /api/
+ * are 404 whatever the method; every other path is the user interface.
+ */
+#include "query/http.h"
+
+#include "core/arena.h"
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/limits.h"
+#include "core/str.h"
+#include "query/http_call.h"
+#include <stdio.h>
+
+/** One '{}' in a pattern stands for one segment of the path, which becomes c->variable. */
+typedef struct route {
+    const char *method, *pattern, *name; /* name: the metric's http_route */
+    jg_http_route_fn handle;
+} route;
+
+static const route routes[] = {
+    {"GET", "/api/traces/{}", "/api/traces/{traceID}", jg_api_trace},
+    {"GET", "/api/traces", "/api/traces", jg_api_search},
+    {"POST", "/api/archive/{}", "/api/archive/{traceID}", jg_api_archive},
+    {"GET", "/api/services", "/api/services", jg_api_services},
+    {"GET", "/api/operations", "/api/operations", jg_api_operations},
+    {"GET", "/api/services/{}/operations", "/api/services/{service}/operations", jg_api_service_operations},
+    {"GET", "/api/dependencies", "/api/dependencies", jg_api_dependencies},
+    {"POST", "/api/transform", "/api/transform", jg_api_transform},
+    {"GET", "/api/metrics/latencies", "/api/metrics/latencies", jg_api_latencies},
+    {"GET", "/api/metrics/calls", "/api/metrics/calls", jg_api_metrics},
+    {"GET", "/api/metrics/errors", "/api/metrics/errors", jg_api_metrics},
+    {"GET", "/api/deep-dependencies", "/api/deep-dependencies", jg_api_deep_dependencies},
+    {"GET", "/api/quality-metrics", "/api/quality-metrics", jg_api_quality_metrics},
+    {"GET", "/api/v3/services", "/api/v3/services", jg_v3_services},
+    {"GET", "/api/v3/operations", "/api/v3/operations", jg_v3_operations},
+    {"GET", "/api/v3/traces/{}", "/api/v3/traces/{trace_id}", jg_v3_trace},
+    {"GET", "/api/v3/traces", "/api/v3/traces", jg_v3_traces},
+    {"GET", "/api/v3/trace-summaries", "/api/v3/trace-summaries", jg_v3_summaries},
+};
+
+static jaeger_str header(const jg_http_call *c, const char *name)
+{
+    const jg_http_request *request = c->request;
+    for (size_t i = 0; i < request->header_count; i++)
+        if (jg_str_is(request->headers[i].key, name))
+            return request->headers[i].value;
+    return (jaeger_str){0};
+}
+
+/* ---- routing ---- */
+
+/** @param ret_variable the segment at '{}', still escaped */
+static bool pattern_matches(const char *pattern, jaeger_str path, jaeger_str *ret_variable)
+{
+    size_t at = 0;
+    for (const char *p = pattern; *p; p++) {
+        if (*p == '{') {
+            jaeger_str rest = jg_str_skip(path, at);
+            *ret_variable = (jaeger_str){rest.ptr, jg_str_find(rest, '/')};
+            if (ret_variable->len == 0)
+                return false;
+            at += ret_variable->len;
+            p++; /* the closing brace */
+        } else if (at >= path.len || path.ptr[at++] != *p) {
+            return false;
+        }
+    }
+    return at == path.len;
+}
+
+static bool method_matches(const char *wanted, jaeger_str method)
+{
+    return jg_str_is(method, wanted) || (jg_str_is(method, "HEAD") && jg_str_is(jg_str(wanted), "GET"));
+}
+
+static const route *find_route(jg_http_call *c, jaeger_str path)
+{
+    jaeger_str variable = {0};
+    for (size_t i = 0; i < JG_COUNT(routes); i++) {
+        if (!method_matches(routes[i].method, c->request->method) ||
+            !pattern_matches(routes[i].pattern, path, &variable))
+            continue;
+        if (variable.len && !jg_url_decode(c->call->arena, variable, false, &c->variable))
+            return NULL;
+        return &routes[i];
+    }
+    return NULL;
+}
+
+static void redirect_to_base(jg_http_call *c)
+{
+    jaeger_arena *arena = c->call->arena;
+    jaeger_str base = c->http->base_path, query = c->request->query;
+    jaeger_str to = query.len
+                        ? jg_arena_printf(arena, "%.*s/?%.*s", JAEGER_STR_ARGS(base), JAEGER_STR_ARGS(query))
+                        : jg_arena_printf(arena, "%.*s/", JAEGER_STR_ARGS(base));
+    c->reply->add_header(c->reply->self, "Location", to);
+    jg_http_answer(c, 307, "text/html; charset=utf-8",
+                   JAEGER_STR("<a href=\"./\">Temporary Redirect</a>.\n\n"));
+}
+
+static void serve_ui(jg_http_call *c, jaeger_str path)
+{
+    jaeger_storage_caps caps;
+    jaeger_str file;
+    if (jg_str_starts(path, JAEGER_STR("/static/"))) {
+        if (jg_url_decode(c->call->arena, path, false, &file))
+            c->status = jg_ui_send_file(c->http->ui, file, header(c, "if-none-match"), c->reply);
+        else
+            jg_http_not_found(c);
+        return;
+    }
+    jaeger_query_caps(c->http->query, &caps);
+    c->status = jg_ui_send_index(c->http->ui, jaeger_query_has_archive(c->http->query),
+                                 caps.without_service_name, c->reply);
+}
+
+/** @return the name of the route, for the metric */
+static const char *dispatch(jg_http_call *c)
+{
+    jaeger_str path = c->request->path, base = c->http->base_path;
+    if (base.len && jg_str_eq(path, base)) {
+        redirect_to_base(c);
+        return "";
+    }
+    if (!jg_str_starts(path, base) || path.len == base.len || path.ptr[base.len] != '/') {
+        jg_http_not_found(c);
+        return "";
+    }
+    path = jg_str_skip(path, base.len);
+    const route *r = find_route(c, path);
+    if (r) {
+        r->handle(c);
+        return r->name;
+    }
+    if (jg_str_is(path, "/api") || jg_str_starts(path, JAEGER_STR("/api/"))) {
+        jg_http_not_found(c);
+        return "/api/";
+    }
+    serve_ui(c, path);
+    return jg_str_starts(path, JAEGER_STR("/static/")) ? "/static/" : "/";
+}
+
+/* ---- identity ---- */
+
+/** "Bearer x", or a value of one word; what the header says otherwise (Basic, …) is nobody's token. */
+static jaeger_str bearer_token(const jg_http_call *c)
+{
+    jaeger_str value = header(c, "authorization");
+    if (value.len == 0)
+        value = header(c, "x-forwarded-access-token");
+    size_t space = jg_str_find(value, ' ');
+    if (space == value.len)
+        return value;
+    jaeger_str token = jg_str_skip(value, space + 1);
+    bool is_bearer =
+        jg_str_is((jaeger_str){value.ptr, space}, "Bearer") && jg_str_find(token, ' ') == token.len;
+    return is_bearer ? token : (jaeger_str){0};
+}
+
+/** The headers that storage may pass on. */
+static void forward_headers(jg_http_call *c)
+{
+    const jaeger_str_list *names = &c->http->forwarded_headers;
+    size_t n = 0;
+    jaeger_pair *pairs =
+        names->count ? jaeger_arena_alloc(c->call->arena, names->count * sizeof *pairs) : NULL;
+    for (size_t i = 0; pairs && i < names->count; i++) {
+        jaeger_str value = header(c, names->items[i].ptr);
+        if (value.ptr)
+            pairs[n++] = (jaeger_pair){names->items[i], value};
+    }
+    if (n) {
+        c->call->metadata = pairs;
+        c->call->metadata_count = n;
+    }
+}
+
+static bool identify(jg_http_call *c)
+{
+    jaeger_call *call = c->call;
+    if (c->http->bearer_token_propagation)
+        call->bearer_token = bearer_token(c);
+    forward_headers(c);
+    if (jg_tenancy_check(&c->http->tenancy, c->request->headers, c->request->header_count, call) == JAEGER_OK)
+        return true;
+    jg_http_error(c, 401, jg_str(call->error.message));
+    return false;
+}
+
+/** W3C trace context: 00-<32 hex>-<16 hex>-<2 hex>. */
+static bool is_traceparent(jaeger_str s)
+{
+    uint8_t bytes[16];
+    return s.len == 55 && s.ptr[2] == '-' && s.ptr[35] == '-' && s.ptr[52] == '-' &&
+           jg_hex_decode((jaeger_str){s.ptr + 3, 32}, bytes, 16) && !jg_id_is_zero(bytes, 16) &&
+           jg_hex_decode((jaeger_str){s.ptr + 36, 16}, bytes, 8) && !jg_id_is_zero(bytes, 8);
+}
+
+/* ---- one request ---- */
+
+static const double duration_bounds_s[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
+                                           0.5,   0.75, 1,     2.5,  5,     7.5, 10};
+
+static void measure(const jg_http_call *c, const char *route_name, uint64_t begin_ns)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"};
+    jaeger_str method = JAEGER_STR("_OTHER");
+    char status[16];
+    for (size_t i = 0; i < JG_COUNT(methods); i++)
+        if (jg_str_is(c->request->method, methods[i]))
+            method = jg_str(methods[i]);
+    int len = snprintf(status, sizeof status, "%d", c->status);
+    jaeger_pair labels[] = {{JAEGER_STR("http_request_method"), method},
+                            {JAEGER_STR("http_response_status_code"), {status, (size_t)len}},
+                            {JAEGER_STR("http_route"), jg_str(route_name)},
+                            {JAEGER_STR("network_protocol_name"), JAEGER_STR("http")},
+                            {JAEGER_STR("network_protocol_version"), JAEGER_STR("1.1")},
+                            {JAEGER_STR("url_scheme"), JAEGER_STR("http")}};
+    jg_metric *histogram = jg_metrics_histogram(
+        c->http->metrics, "http_server_request_duration", "duration of HTTP requests in seconds", labels,
+        JG_COUNT(labels), duration_bounds_s, JG_COUNT(duration_bounds_s));
+    jg_metric_observe(histogram, (double)(jg_clock_mono_ns() - begin_ns) / 1e9);
+}
+
+void jg_query_http_handle(const jg_query_http *http, jg_http_request *request, const jg_query_reply *reply)
+{
+    uint64_t begin = jg_clock_mono_ns();
+    jg_http_call c = {.http = http,
+                      .request = request,
+                      .reply = reply,
+                      .call = request->call,
+                      .body = JG_BUF_INIT(JG_CALL_ARENA_BYTES_MAX)};
+    jaeger_str parent = header(&c, "traceparent");
+    reply->add_header(reply->self, "Traceresponse", is_traceparent(parent) ? parent : JAEGER_STR(""));
+    const char *route_name = "";
+    if (identify(&c))
+        route_name = dispatch(&c);
+    measure(&c, route_name, begin);
+    jg_buf_done(&c.body);
+}
+
+/* ---- paths ---- */
+
+jaeger_status jg_query_base_path(jaeger_str path, jaeger_str *ret, jaeger_error *err)
+{
+    if (path.len && path.ptr[0] != '/')
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                       "invalid base path '%.*s'. Must start but not end with a slash '/'",
+                       JAEGER_STR_ARGS(path));
+    if (path.len && path.ptr[path.len - 1] == '/')
+        path.len--;
+    bool ok = path.len == 0 || path.ptr[path.len - 1] != '/';
+    for (size_t at = 1; at < path.len;) {
+        jaeger_str rest = jg_str_skip(path, at), segment = {rest.ptr, jg_str_find(rest, '/')};
+        ok = ok && segment.len && !jg_str_is(segment, ".") && !jg_str_is(segment, "..");
+        at += segment.len + 1;
+    }
+    if (!ok)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "invalid base path '%.*s': empty or dot segments",
+                       JAEGER_STR_ARGS(path));
+    *ret = path;
+    return JAEGER_OK;
+}

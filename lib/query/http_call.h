@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One HTTP request while it is answered: its parameters, and a response that begins as late as it can.
+ *
+ * Pieces are gathered up to JG_RESPONSE_BYTES; only then does the status leave. So an error met before that
+ * is still answered as one, and small answers go out in one piece.
+ */
+#ifndef JG_QUERY_HTTP_CALL_H
+#define JG_QUERY_HTTP_CALL_H
+
+#include "core/json_out.h"
+#include "query/http.h"
+#include "query/http_params.h"
+
+typedef struct jg_http_call {
+    const jg_query_http *http;
+    jg_http_request *request;
+    const jg_query_reply *reply;
+    jaeger_call *call;
+    jaeger_str variable; /* the part of the path that a route names, decoded; the rest of it for /static/ */
+    const char *content_type; /* of the answer being written */
+    jg_buf body;
+    jg_json_out json; /* writes into body */
+    bool begun;
+    int status; /* that was answered; 0: not yet */
+} jg_http_call;
+
+typedef void (*jg_http_route_fn)(jg_http_call *c);
+
+/* http_call.c */
+
+/** First value of a query parameter; empty: none. */
+jaeger_str jg_http_param(const jg_http_call *c, const char *name);
+/** Walk all values of `name`: start with *at = 0. */
+bool jg_http_param_next(const jg_http_call *c, const char *name, size_t *at, jaeger_str *ret);
+/** Prepare c->json for an answer. */
+void jg_http_json_begin(jg_http_call *c, bool pretty);
+/** Where streaming writers flush. */
+jg_json_flush jg_http_flush(jg_http_call *c);
+/** The answer is complete. */
+void jg_http_json_end(jg_http_call *c);
+/** It cannot be completed and has begun: cut the connection. */
+void jg_http_cut(jg_http_call *c);
+/** One piece. */
+void jg_http_answer(jg_http_call *c, int status, const char *content_type, jaeger_str body);
+/** Go's http.Error: text/plain, nosniff, and a newline after the text. */
+void jg_http_error(jg_http_call *c, int status, jaeger_str text);
+void jg_http_not_found(jg_http_call *c);
+/** The HTTP status of a failed query; 500 unless the request or a ceiling is to blame. */
+int jg_http_status_of(jaeger_status status, const jaeger_error *err);
+
+/* http_api.c, http_v3.c: the routes */
+void jg_api_trace(jg_http_call *c);
+void jg_api_search(jg_http_call *c);
+void jg_api_archive(jg_http_call *c);
+void jg_api_services(jg_http_call *c);
+void jg_api_operations(jg_http_call *c);
+void jg_api_service_operations(jg_http_call *c);
+void jg_api_dependencies(jg_http_call *c);
+void jg_api_transform(jg_http_call *c);
+void jg_api_latencies(jg_http_call *c);
+void jg_api_metrics(jg_http_call *c);
+void jg_api_deep_dependencies(jg_http_call *c);
+void jg_api_quality_metrics(jg_http_call *c);
+void jg_v3_services(jg_http_call *c);
+void jg_v3_operations(jg_http_call *c);
+void jg_v3_trace(jg_http_call *c);
+void jg_v3_traces(jg_http_call *c);
+void jg_v3_summaries(jg_http_call *c);
+
+#endif

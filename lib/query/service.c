@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The query service: the primary store, then the archive; what a driver cannot do is done here.
+ */
+#include "query/service.h"
+
+#include "core/alloc.h"
+#include "core/arena.h"
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/limits.h"
+#include "core/str.h"
+#include "model/batch.h"
+#include "query/aggregate.h"
+#include "query/summary.h"
+
+#define CAPS_TIMEOUT_NS (5 * JG_NS_PER_S) /* a remote store that does not answer is the least capable one */
+
+/** A store and how its calls are measured. */
+typedef struct store {
+    jaeger_storage storage;
+    jg_measure measure;
+} store;
+
+struct jaeger_query {
+    jaeger_query_options options;
+    store traces, archive;
+};
+
+jaeger_status jaeger_query_new(const jaeger_query_options *options, jaeger_query **ret, jaeger_error *err)
+{
+    jaeger_query *query = jg_calloc(1, sizeof *query);
+    if (!query)
+        return jg_fail_oom(err);
+    memcpy(&query->options, options, JG_MIN(options->size, sizeof query->options));
+    if (!query->options.traces.driver) {
+        jg_free(query);
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "query: no storage for traces");
+    }
+    query->traces.storage = query->options.traces;
+    query->archive.storage = query->options.archive;
+    *ret = query;
+    return JAEGER_OK;
+}
+
+void jaeger_query_free(jaeger_query *query)
+{
+    jg_free(query);
+}
+
+void jg_query_measure(jaeger_query *query, jg_metrics *metrics, jaeger_str traces_name,
+                      jaeger_str archive_name)
+{
+    jg_measure_init(&query->traces.measure, metrics, traces_name);
+    if (jaeger_query_has_archive(query))
+        jg_measure_init(&query->archive.measure, metrics, archive_name);
+}
+
+bool jaeger_query_has_archive(const jaeger_query *query)
+{
+    return query->archive.storage.driver != NULL;
+}
+
+static void read_caps(const store *s, jaeger_storage_caps *ret)
+{
+    jaeger_call call = JAEGER_CALL_INIT;
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
+    call.arena = arena;
+    call.deadline_ns = jg_clock_mono_ns() + CAPS_TIMEOUT_NS;
+    *ret = (jaeger_storage_caps){.size = sizeof *ret};
+    if (!arena || !s->storage.driver->caps ||
+        s->storage.driver->caps(s->storage.self, ret, &call) != JAEGER_OK)
+        *ret = (jaeger_storage_caps){.size = sizeof *ret};
+}
+
+void jaeger_query_caps(jaeger_query *query, jaeger_storage_caps *ret)
+{
+    read_caps(&query->traces, ret);
+}
+
+/* ---- one trace ---- */
+
+/** Passes chunks on and knows whether there was one. */
+typedef struct forward {
+    jaeger_consumer out;
+    uint64_t count;
+} forward;
+
+static jaeger_status forward_chunk(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    forward *f = self;
+    jaeger_status status = jaeger_call_check(call);
+    if (status != JAEGER_OK || jaeger_batch_span_count(take) == 0) {
+        jaeger_batch_unref(take);
+        return status;
+    }
+    f->count++;
+    return f->out.consume(f->out.self, take, call);
+}
+
+/** @param ret_found whether the store had the trace */
+static jaeger_status read_trace(jaeger_query *query, const store *s, const jaeger_trace_ref *ref, bool raw,
+                                jaeger_consumer out, bool *ret_found, jaeger_call *call)
+{
+    const jaeger_storage *storage = &s->storage;
+    forward f = {out, 0};
+    jg_aggregate whole =
+        jg_aggregate_of(&(jg_aggregate_options){.out = {forward_chunk, &f},
+                                                .adjusts = true,
+                                                .max_skew_ns = query->options.max_clock_skew_adjust_ns,
+                                                .max_spans = query->options.max_trace_spans});
+    jaeger_consumer to = raw ? (jaeger_consumer){forward_chunk, &f} : jg_aggregate_consumer(&whole);
+    uint64_t begin = jg_clock_mono_ns();
+    jaeger_status status = storage->driver->get_traces(storage->self, ref, 1, to, call);
+    jg_measure_call(&s->measure, JG_OP_GET_TRACE, begin, status, f.count + (whole.count ? 1 : 0));
+    if (status == JAEGER_NOT_FOUND)
+        status = JAEGER_OK;
+    if (!raw)
+        status = jg_aggregate_finish(&whole, status, call);
+    *ret_found = f.count > 0;
+    return status;
+}
+
+jaeger_status jaeger_query_get_trace(jaeger_query *query, jaeger_trace_ref ref, jaeger_read_options options,
+                                     jaeger_consumer out, jaeger_call *call)
+{
+    bool found;
+    JG_TRY(read_trace(query, &query->traces, &ref, options.raw, out, &found, call));
+    if (!found && jaeger_query_has_archive(query))
+        JG_TRY(read_trace(query, &query->archive, &ref, options.raw, out, &found, call));
+    return found ? JAEGER_OK : jg_fail(&call->error, JAEGER_NOT_FOUND, "trace not found");
+}
+
+static jaeger_status write_chunk(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    const jaeger_storage *archive = self;
+    return archive->driver->write(archive->self, take, call);
+}
+
+jaeger_status jaeger_query_archive(jaeger_query *query, jaeger_trace_ref ref, jaeger_call *call)
+{
+    if (!jaeger_query_has_archive(query))
+        return jg_fail(&call->error, JAEGER_FAILED_PRECONDITION, "archive span storage was not configured");
+    jaeger_consumer to = {write_chunk, &query->archive.storage};
+    return jaeger_query_get_trace(query, ref, (jaeger_read_options){.raw = true}, to, call);
+}
+
+/* ---- search ---- */
+
+/** A search about to run: what the driver is asked, and what is left to us. */
+typedef struct search {
+    jaeger_query *query;
+    jaeger_trace_query find;
+    jg_match compiled;
+    const jg_match *match; /* NULL: the driver does it all */
+} search;
+
+/** Conditions that a driver without same_span_conjunction may have met on different spans. */
+static size_t condition_count(const jaeger_trace_query *find)
+{
+    return (find->service.len > 0) + (find->operation.len > 0) + find->attr_count +
+           (find->duration_min_ns > 0) + (find->duration_max_ns > 0);
+}
+
+static jaeger_status prepare(jaeger_query *query, const jaeger_trace_query *find, search *ret,
+                             jaeger_call *call)
+{
+    *ret = (search){.query = query};
+    memcpy(&ret->find, find, JG_MIN(find->size, sizeof ret->find));
+    ret->find.size = sizeof ret->find;
+    bool is_compound = condition_count(find) > 1;
+    if (find->service.len && !is_compound)
+        return JAEGER_OK;
+    jaeger_storage_caps caps;
+    read_caps(&query->traces, &caps);
+    if (find->service.len == 0 && !caps.without_service_name)
+        return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, JG_SERVICE_NAME_REQUIRED);
+    if (is_compound && !caps.same_span_conjunction) {
+        JG_TRY(jg_match_compile(&ret->compiled, &ret->find, call->arena, &call->error));
+        ret->match = &ret->compiled;
+    }
+    return JAEGER_OK;
+}
+
+/** Ask for ids, then for their traces. */
+static jaeger_status find_by_ids(const store *s, const jaeger_trace_query *find, jaeger_consumer out,
+                                 jaeger_call *call)
+{
+    jaeger_trace_refs refs = {0};
+    const jaeger_storage *storage = &s->storage;
+    uint64_t begin = jg_clock_mono_ns();
+    jaeger_status status = storage->driver->find_trace_ids(storage->self, find, &refs, call);
+    jg_measure_call(&s->measure, JG_OP_FIND_TRACE_IDS, begin, status, refs.count);
+    if (status != JAEGER_OK || refs.count == 0)
+        return status;
+    begin = jg_clock_mono_ns();
+    status = storage->driver->get_traces(storage->self, refs.items, refs.count, out, call);
+    jg_measure_call(&s->measure, JG_OP_GET_TRACE, begin, status, refs.count);
+    return status;
+}
+
+static jaeger_status find_chunks(const search *f, jaeger_consumer out, uint64_t *ret_count, jaeger_call *call)
+{
+    const store *s = &f->query->traces;
+    const jaeger_storage_driver *driver = s->storage.driver;
+    forward counted = {out, 0};
+    if (!driver->find_traces && !driver->find_trace_ids)
+        return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "storage '%s' cannot search for traces",
+                       driver->name);
+    if (!driver->find_traces)
+        return find_by_ids(s, &f->find, out, call);
+    uint64_t begin = jg_clock_mono_ns();
+    jaeger_status status =
+        driver->find_traces(s->storage.self, &f->find, (jaeger_consumer){forward_chunk, &counted}, call);
+    jg_measure_call(&s->measure, JG_OP_FIND_TRACES, begin, status, counted.count);
+    *ret_count = counted.count;
+    return status;
+}
+
+/** Whole traces, adjusted or not. @param max_spans 0: all */
+static jaeger_status find_whole(const search *f, bool adjusts, uint64_t max_spans, jaeger_consumer out,
+                                jaeger_call *call)
+{
+    uint64_t count = 0;
+    jg_aggregate whole =
+        jg_aggregate_of(&(jg_aggregate_options){.out = out,
+                                                .adjusts = adjusts,
+                                                .max_skew_ns = f->query->options.max_clock_skew_adjust_ns,
+                                                .max_spans = max_spans,
+                                                .max_traces = f->find.limit,
+                                                .match = f->match});
+    jaeger_status status = find_chunks(f, jg_aggregate_consumer(&whole), &count, call);
+    return jg_aggregate_finish(&whole, status, call);
+}
+
+jaeger_status jaeger_query_find_traces(jaeger_query *query, const jaeger_trace_query *find,
+                                       jaeger_read_options options, jaeger_consumer out, jaeger_call *call)
+{
+    search f;
+    uint64_t count = 0;
+    JG_TRY(prepare(query, find, &f, call));
+    if (options.raw && !f.match)
+        return find_chunks(&f, out, &count, call);
+    return find_whole(&f, !options.raw, options.raw ? 0 : query->options.max_trace_spans, out, call);
+}
+
+/** Collects the ids of traces. */
+static jaeger_status note_id(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    jaeger_trace_ref ref = {0};
+    const jaeger_span *spans = jaeger_batch_spans(take);
+    memcpy(ref.trace_id, spans[0].trace_id, 16);
+    ref.start_unix_ns = UINT64_MAX;
+    for (size_t i = 0; i < jaeger_batch_span_count(take); i++) {
+        ref.start_unix_ns = JG_MIN(ref.start_unix_ns, spans[i].start_unix_ns);
+        ref.end_unix_ns = JG_MAX(ref.end_unix_ns, spans[i].end_unix_ns);
+    }
+    jaeger_batch_unref(take);
+    return jaeger_trace_refs_add(self, ref, call);
+}
+
+jaeger_status jaeger_query_find_trace_ids(jaeger_query *query, const jaeger_trace_query *find,
+                                          jaeger_trace_refs *ret, jaeger_call *call)
+{
+    search f;
+    JG_TRY(prepare(query, find, &f, call));
+    const store *s = &query->traces;
+    if (f.match || !s->storage.driver->find_trace_ids)
+        return find_whole(&f, false, 0, (jaeger_consumer){note_id, ret}, call);
+    uint64_t begin = jg_clock_mono_ns();
+    jaeger_status status = s->storage.driver->find_trace_ids(s->storage.self, &f.find, ret, call);
+    jg_measure_call(&s->measure, JG_OP_FIND_TRACE_IDS, begin, status, ret->count);
+    return status;
+}
+
+/* ---- summaries ---- */
+
+typedef struct summarizer {
+    jaeger_summary_sink out;
+    jaeger_arena *arena; /* of one trace */
+    uint64_t count;
+} summarizer;
+
+static jaeger_status summarize_trace(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    summarizer *s = self;
+    JG_AUTO_BATCH jaeger_batch *trace = take;
+    jaeger_trace_summary summary;
+    jaeger_arena_reset(s->arena);
+    JG_TRY(jg_summarize(trace, s->arena, &summary, &call->error));
+    return s->out.summary(s->out.self, &summary, call);
+}
+
+static jaeger_status count_summary(void *self, const jaeger_trace_summary *summary, jaeger_call *call)
+{
+    summarizer *s = self;
+    JG_TRY(jaeger_call_check(call));
+    s->count++;
+    return s->out.summary(s->out.self, summary, call);
+}
+
+jaeger_status jaeger_query_find_summaries(jaeger_query *query, const jaeger_trace_query *find,
+                                          jaeger_summary_sink out, jaeger_call *call)
+{
+    search f;
+    JG_TRY(prepare(query, find, &f, call));
+    const store *s = &query->traces;
+    summarizer sum = {.out = out};
+    if (!f.match && s->storage.driver->find_summaries) {
+        uint64_t begin = jg_clock_mono_ns();
+        jaeger_status status = s->storage.driver->find_summaries(
+            s->storage.self, &f.find, (jaeger_summary_sink){count_summary, &sum}, call);
+        jg_measure_call(&s->measure, JG_OP_FIND_SUMMARIES, begin, status, sum.count);
+        if (status != JAEGER_UNIMPLEMENTED || sum.count)
+            return status;
+        call->error = (jaeger_error){0};
+    }
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
+    sum.arena = arena;
+    if (!arena)
+        return jg_fail_oom(&call->error);
+    return find_whole(&f, true, 0, (jaeger_consumer){summarize_trace, &sum}, call);
+}
+
+/* ---- names ---- */
+
+static jaeger_status unimplemented(const store *s, const char *what, jaeger_call *call)
+{
+    return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "storage '%s' has no %s", s->storage.driver->name,
+                   what);
+}
+
+jaeger_status jaeger_query_services(jaeger_query *query, jaeger_strs *ret, jaeger_call *call)
+{
+    const store *s = &query->traces;
+    if (!s->storage.driver->services)
+        return unimplemented(s, "list of services", call);
+    uint64_t begin = jg_clock_mono_ns();
+    jaeger_status status = s->storage.driver->services(s->storage.self, ret, call);
+    jg_measure_call(&s->measure, JG_OP_GET_SERVICES, begin, status, ret->count);
+    return status;
+}
+
+jaeger_status jaeger_query_operations(jaeger_query *query, jaeger_str service, jaeger_str kind,
+                                      jaeger_operations *ret, jaeger_call *call)
+{
+    const store *s = &query->traces;
+    if (!s->storage.driver->operations)
+        return unimplemented(s, "list of operations", call);
+    uint64_t begin = jg_clock_mono_ns();
+    jaeger_status status = s->storage.driver->operations(s->storage.self, service, kind, ret, call);
+    jg_measure_call(&s->measure, JG_OP_GET_OPERATIONS, begin, status, ret->count);
+    return status;
+}
+
+jaeger_status jaeger_query_dependencies(jaeger_query *query, uint64_t start_unix_ns, uint64_t end_unix_ns,
+                                        jaeger_dependencies *ret, jaeger_call *call)
+{
+    const store *s = &query->traces;
+    if (!s->storage.driver->dependencies)
+        return unimplemented(s, "dependencies", call);
+    return s->storage.driver->dependencies(s->storage.self, start_unix_ns, end_unix_ns, ret, call);
+}
