@@ -75,8 +75,7 @@ static void stream_closed(jg_grpc_stream *stream)
         stream->prev->next = stream->next;
     else
         conn->streams = stream->next;
-    if (stream->body && stream->body_at < stream->body_len)
-        conn->partial_bytes -= stream->body_len;
+    conn->partial_bytes -= stream->partial_bytes;
     conn->stream_count--;
     stream->conn = NULL;
     (void)pthread_mutex_lock(&stream->reply_mutex);

@@ -100,6 +100,7 @@ struct jg_grpc_stream {
     int32_t id;
     jg_grpc_builtin builtin;
     size_t header_bytes, body_at;
+    size_t partial_bytes; /* counted in the connection's; 0 once the message is complete */
     jaeger_str path; /* in the arena, for unknown ones only */
     jg_timer deadline;
     uint8_t prefix[JG_GRPC_PREFIX_BYTES];

@@ -73,6 +73,7 @@ static bool begin_message(jg_grpc_stream *stream)
         return false;
     }
     stream->body_len = len;
+    stream->partial_bytes = len;
     stream->conn->partial_bytes += len;
     return true;
 }
@@ -83,8 +84,10 @@ static void take_body(jg_grpc_stream *stream, const uint8_t *data, size_t len)
         return;
     memcpy(stream->body + stream->body_at, data, len);
     stream->body_at += len;
-    if (stream->body_at == stream->body_len)
-        stream->conn->partial_bytes -= stream->body_len;
+    if (stream->body_at == stream->body_len) {
+        stream->conn->partial_bytes -= stream->partial_bytes;
+        stream->partial_bytes = 0;
+    }
 }
 
 void jg_grpc_receive(jg_grpc_stream *stream, const uint8_t *data, size_t len)

@@ -116,7 +116,7 @@ def check_busy():
         sleep = raw(channel, "Sleep")
         futures = [sleep.future(b"300", timeout=20) for _ in range(30)]
         codes = [f.code() for f in futures if f.exception() or True]
-        assert codes.count(grpc.StatusCode.OK) >= 3 and codes.count(grpc.StatusCode.UNAVAILABLE) >= 20, codes
+        assert codes.count(grpc.StatusCode.OK) >= 2 and codes.count(grpc.StatusCode.UNAVAILABLE) >= 20, codes
         failed = next(f for f in futures if f.code() == grpc.StatusCode.UNAVAILABLE)
         assert b"RetryInfo" in dict(failed.trailing_metadata())["grpc-status-details-bin"]
 

@@ -143,6 +143,13 @@ static void server_bounds_decompressed_messages(void **state)
     fixture_stop(&f);
 }
 
+static void assert_nobody_sleeps(grpc_fixture *f)
+{
+    for (int i = 0; i < 400 && __atomic_load_n(&f->sleeping, __ATOMIC_RELAXED); i++)
+        (void)poll(NULL, 0, 5);
+    assert_int_equal(__atomic_load_n(&f->sleeping, __ATOMIC_RELAXED), 0);
+}
+
 static void server_keeps_deadlines_and_tells_handlers(void **state)
 {
     (void)state;
@@ -154,9 +161,7 @@ static void server_keeps_deadlines_and_tells_handlers(void **state)
     assert_int_equal(fixture_call(&f, "/test.Echo/Sleep", JAEGER_STR("20000"), 100, &answer, &err),
                      JAEGER_DEADLINE_EXCEEDED);
     assert_true(jg_clock_mono_ns() - begin < 2 * JG_NS_PER_S);
-    for (int i = 0; i < 400 && __atomic_load_n(&f.sleeping, __ATOMIC_RELAXED); i++)
-        (void)poll(NULL, 0, 5);
-    assert_int_equal(f.sleeping, 0);
+    assert_nobody_sleeps(&f);
     fixture_stop(&f);
 }
 
@@ -181,9 +186,7 @@ static void server_hears_of_cancelled_calls(void **state)
     assert_int_equal(jg_grpc_unary(f.client, "/test.Echo/Sleep", JAEGER_STR("20000"), &answer, &call),
                      JAEGER_CANCELLED);
     (void)pthread_join(thread, NULL);
-    for (int i = 0; i < 400 && __atomic_load_n(&f.sleeping, __ATOMIC_RELAXED); i++)
-        (void)poll(NULL, 0, 5);
-    assert_int_equal(f.sleeping, 0);
+    assert_nobody_sleeps(&f);
     fixture_stop(&f);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A gRPC server for tests with foreign clients: grpc_echo [host:port] [key=value...], methods of test.Echo:
- * Unary answers the request, Stream "<count> <size>" many messages, Sleep "<ms>", Fail with a status.
+ * Unary answers the request, Stream "<count> <size>" many messages, Sleep "<ms>", Fail with a status. OTLP
+ * traces are indexed and dropped.
  * Keys: idle_ms, age_ms, grace_ms, time_ms, timeout_ms, min_ms, permit, mib, workers, jobs, budget, cert,
  * key, ca. SIGTERM: graceful stop of up to 20 s. It prints its port.
  */
@@ -72,6 +73,21 @@ static jaeger_status show(void *self, jaeger_str request, jg_grpc_stream *stream
     return jg_grpc_send(stream, out.data, out.len, call);
 }
 
+/** OTLP into nothing: the transport and the index alone. */
+static jaeger_status export_spans(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
+{
+    (void)self, (void)request;
+    void *bytes, *user;
+    size_t len;
+    jaeger_release_fn release;
+    jaeger_batch *batch = NULL;
+    if (!jg_grpc_take_request(stream, &bytes, &len, &release, &user))
+        return jg_grpc_send(stream, "", 0, call);
+    JG_TRY(jaeger_batch_from_otlp(bytes, len, release, user, &batch, &call->error));
+    jaeger_batch_unref(batch);
+    return jg_grpc_send(stream, "", 0, call);
+}
+
 static uint64_t number_of(int argc, char **argv, const char *key)
 {
     uint64_t number = 0;
@@ -114,11 +130,13 @@ static void read_settings(int argc, char **argv, jg_grpc_server_settings *s)
 
 int main(int argc, char **argv)
 {
-    static const jg_grpc_method methods[] = {{"/test.Echo/Unary", unary, NULL},
-                                             {"/test.Echo/Stream", many, NULL},
-                                             {"/test.Echo/Sleep", sleep_ms, NULL},
-                                             {"/test.Echo/Fail", fail, NULL},
-                                             {"/test.Echo/Show", show, NULL}};
+    static const jg_grpc_method methods[] = {
+        {"/test.Echo/Unary", unary, NULL},
+        {"/test.Echo/Stream", many, NULL},
+        {"/test.Echo/Sleep", sleep_ms, NULL},
+        {"/test.Echo/Fail", fail, NULL},
+        {"/test.Echo/Show", show, NULL},
+        {"/opentelemetry.proto.collector.trace.v1.TraceService/Export", export_spans, NULL}};
     static const char *const health[] = {"", "test.Echo"};
     sigset_t stop;
     (void)sigemptyset(&stop);
