@@ -511,6 +511,11 @@ size_t jg_batch_group_count(const jaeger_batch *batch)
     return batch->group_count;
 }
 
+jaeger_span_group *jg_batch_groups_mutable(jaeger_batch *batch)
+{
+    return batch->groups;
+}
+
 const jaeger_span_group *jg_batch_groups(const jaeger_batch *batch)
 {
     return batch->groups;
@@ -520,87 +525,4 @@ size_t jaeger_batch_bytes(const jaeger_batch *batch)
 {
     return sizeof *batch + batch->wire_bytes + (batch->arena ? jg_arena_bytes(batch->arena) : 0) +
            batch->span_count * sizeof(jaeger_span) + batch->group_count * sizeof(jaeger_span_group);
-}
-
-/* ---- writing
- * --------------------------------------------------------------------------------------------------- */
-
-/** A run of spans with one group makes a ScopeSpans, a run with one resource a ResourceSpans. */
-static size_t scope_run(const jaeger_batch *batch, size_t from, size_t *ret_size)
-{
-    const jaeger_span_group *group = batch->spans[from].group;
-    size_t i = from, size = 0;
-    for (; i < batch->span_count && batch->spans[i].group == group; i++)
-        size += jg_pb_len_size(JG_OTLP_SCOPE_SPANS_SPANS, batch->spans[i].len);
-    if (group->scope.ptr)
-        size += jg_pb_len_size(JG_OTLP_SCOPE_SPANS_SCOPE, group->scope.len);
-    if (group->scope_schema_url.len)
-        size += jg_pb_len_size(JG_OTLP_SCOPE_SPANS_SCHEMA_URL, group->scope_schema_url.len);
-    *ret_size = size;
-    return i;
-}
-
-static size_t resource_run(const jaeger_batch *batch, size_t from, size_t *ret_size)
-{
-    const jaeger_span_group *group = batch->spans[from].group;
-    size_t i = from, size = 0;
-    while (i < batch->span_count && batch->spans[i].group->resource_index == group->resource_index) {
-        size_t scope_size;
-        i = scope_run(batch, i, &scope_size);
-        size += jg_pb_len_size(JG_OTLP_RESOURCE_SPANS_SCOPE_SPANS, scope_size);
-    }
-    if (group->resource.ptr)
-        size += jg_pb_len_size(JG_OTLP_RESOURCE_SPANS_RESOURCE, group->resource.len);
-    if (group->resource_schema_url.len)
-        size += jg_pb_len_size(JG_OTLP_RESOURCE_SPANS_SCHEMA_URL, group->resource_schema_url.len);
-    *ret_size = size;
-    return i;
-}
-
-size_t jaeger_batch_otlp_size(const jaeger_batch *batch)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < batch->span_count;) {
-        size_t size;
-        i = resource_run(batch, i, &size);
-        total += jg_pb_len_size(JG_OTLP_REQUEST_RESOURCE_SPANS, size);
-    }
-    return total;
-}
-
-static uint8_t *put_bytes(uint8_t *out, uint32_t number, const void *bytes, size_t len)
-{
-    out = jg_pb_put_len_header(out, number, len);
-    if (len)
-        memcpy(out, bytes, len);
-    return out + len;
-}
-
-static uint8_t *put_optional(uint8_t *out, uint32_t number, jaeger_str s, bool present)
-{
-    return present ? put_bytes(out, number, s.ptr, s.len) : out;
-}
-
-void jaeger_batch_write_otlp(const jaeger_batch *batch, void *to)
-{
-    uint8_t *out = to;
-    for (size_t i = 0; i < batch->span_count;) {
-        const jaeger_span_group *group = batch->spans[i].group;
-        size_t size, resource_end = resource_run(batch, i, &size);
-        out = jg_pb_put_len_header(out, JG_OTLP_REQUEST_RESOURCE_SPANS, size);
-        out =
-            put_optional(out, JG_OTLP_RESOURCE_SPANS_RESOURCE, group->resource, group->resource.ptr != NULL);
-        while (i < resource_end) {
-            const jaeger_span_group *scope = batch->spans[i].group;
-            size_t scope_end = scope_run(batch, i, &size);
-            out = jg_pb_put_len_header(out, JG_OTLP_RESOURCE_SPANS_SCOPE_SPANS, size);
-            out = put_optional(out, JG_OTLP_SCOPE_SPANS_SCOPE, scope->scope, scope->scope.ptr != NULL);
-            for (; i < scope_end; i++)
-                out = put_bytes(out, JG_OTLP_SCOPE_SPANS_SPANS, batch->spans[i].bytes, batch->spans[i].len);
-            out = put_optional(out, JG_OTLP_SCOPE_SPANS_SCHEMA_URL, scope->scope_schema_url,
-                               scope->scope_schema_url.len != 0);
-        }
-        out = put_optional(out, JG_OTLP_RESOURCE_SPANS_SCHEMA_URL, group->resource_schema_url,
-                           group->resource_schema_url.len != 0);
-    }
 }

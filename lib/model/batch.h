@@ -29,6 +29,7 @@ jaeger_status jg_batch_replace_scope(jaeger_batch *batch, const jaeger_span_grou
                                      size_t len, jaeger_error *err) JG_MUST_CHECK;
 /** Index entries that may be changed in place (order, or fields that were recomputed). Owned batches. */
 jaeger_span *jg_batch_spans_mutable(jaeger_batch *batch);
+jaeger_span_group *jg_batch_groups_mutable(jaeger_batch *batch);
 size_t jg_batch_group_count(const jaeger_batch *batch);
 const jaeger_span_group *jg_batch_groups(const jaeger_batch *batch);
 
