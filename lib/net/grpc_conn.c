@@ -154,6 +154,8 @@ static void take_path(jg_grpc_stream *stream, jaeger_str path)
     if (stream->method)
         return;
     stream->builtin = jg_grpc_health_method(stream->server, path);
+    if (!stream->builtin)
+        stream->builtin = jg_grpc_reflection_method(stream->server, path);
     if (!stream->builtin && need_arena(stream))
         stream->path = jaeger_arena_str(stream->arena, path);
 }
@@ -258,7 +260,7 @@ static void headers_done(jg_grpc_stream *stream)
     if (!stream->deadline_ns)
         stream->deadline_ns = jg_clock_mono_ns() + JG_TIMEOUT_DEFAULT_NS;
     check_headers(stream);
-    if (!stream->ignoring && stream->builtin != JG_GRPC_HEALTH_WATCH)
+    if (!stream->ignoring && stream->builtin != JG_GRPC_HEALTH_WATCH && stream->builtin != JG_GRPC_REFLECTION)
         jg_loop_timer_set(stream->loop, &stream->deadline, stream->deadline_ns);
 }
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the files of the gRPC server share: server, connection, stream. Who runs where is written at each
- * struct. grpc_server.c     start, accept, stop          grpc_keepalive.c  pings, ages, GOAWAY grpc_conn.c
- * nghttp2 callbacks, headers   grpc_health.c     grpc.health.v1, on the loop grpc_receive.c    messages in,
- * dispatch        grpc_call.c       a call on its worker; replies of handlers grpc_reply.c      replies out,
- * on the loop
+ * struct.
+ *
+ * - grpc_server.c: start, accept, stop
+ * - grpc_conn.c: nghttp2 callbacks, headers
+ * - grpc_receive.c: messages in, dispatch
+ * - grpc_call.c: a call on its worker; replies of handlers
+ * - grpc_reply.c: replies out, on the loop
+ * - grpc_keepalive.c: pings, ages, GOAWAY
+ * - grpc_health.c, grpc_reflection.c: services that the server answers itself, on the loop
  */
 #ifndef JG_NET_GRPC_CONN_H
 #define JG_NET_GRPC_CONN_H
@@ -28,7 +33,8 @@ typedef struct jg_grpc_conn jg_grpc_conn;
 typedef enum jg_grpc_builtin {
     JG_GRPC_BUILTIN_NONE,
     JG_GRPC_HEALTH_CHECK,
-    JG_GRPC_HEALTH_WATCH
+    JG_GRPC_HEALTH_WATCH,
+    JG_GRPC_REFLECTION
 } jg_grpc_builtin;
 
 struct jg_grpc_server {
@@ -36,6 +42,8 @@ struct jg_grpc_server {
     const jg_grpc_server_settings *settings;
     jg_grpc_auth auth;
     jg_grpc_method *methods;
+    size_t method_count;
+    jaeger_str descriptors;
     jg_map by_path;      /* of jg_grpc_method; constant after the start */
     jaeger_arena *arena; /* copies of names */
     const char *const *health_services;
@@ -174,5 +182,12 @@ void jg_grpc_drain(jg_grpc_conn *conn);
 /* grpc_health.c */
 jg_grpc_builtin jg_grpc_health_method(const jg_grpc_server *server, jaeger_str path);
 void jg_grpc_health_answer(jg_grpc_stream *stream);
+
+/* grpc_reflection.c */
+jg_grpc_builtin jg_grpc_reflection_method(const jg_grpc_server *server, jaeger_str path);
+/** One request of the stream is complete. */
+void jg_grpc_reflection_answer(jg_grpc_stream *stream);
+/** The client has no more. */
+void jg_grpc_reflection_end(jg_grpc_stream *stream);
 
 #endif

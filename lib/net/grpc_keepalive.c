@@ -37,7 +37,7 @@ void jg_grpc_drain(jg_grpc_conn *conn)
     }
     for (jg_grpc_stream *s = conn->streams, *next; s; s = next) {
         next = s->next;
-        if (s->builtin == JG_GRPC_HEALTH_WATCH)
+        if (s->builtin == JG_GRPC_HEALTH_WATCH || s->builtin == JG_GRPC_REFLECTION)
             jg_grpc_reply_status(s, 0, JAEGER_UNAVAILABLE, "the server is stopping", 0);
     }
     (void)nghttp2_submit_shutdown_notice(conn->h2.session);

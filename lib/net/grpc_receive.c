@@ -90,22 +90,48 @@ static void take_body(jg_grpc_stream *stream, const uint8_t *data, size_t len)
     }
 }
 
+/** Take bytes of the message at hand. @return how many; the rest belongs to what follows it */
+static size_t receive_some(jg_grpc_stream *stream, const uint8_t *data, size_t len)
+{
+    size_t used = 0;
+    if (stream->prefix_len < JG_GRPC_PREFIX_BYTES) {
+        used = JG_MIN(len, (size_t)(JG_GRPC_PREFIX_BYTES - stream->prefix_len));
+        memcpy(stream->prefix + stream->prefix_len, data, used);
+        stream->prefix_len = (uint8_t)(stream->prefix_len + used);
+        if (stream->prefix_len < JG_GRPC_PREFIX_BYTES || !begin_message(stream))
+            return used;
+    }
+    size_t n = JG_MIN(len - used, stream->body_len - stream->body_at);
+    if (n)
+        take_body(stream, data + used, n);
+    return used + n;
+}
+
+/** Reflection answers every message as it comes; then the next one may begin. */
+static void next_message(jg_grpc_stream *stream)
+{
+    jg_grpc_reflection_answer(stream);
+    jg_grpc_body_drop(stream);
+    stream->body_len = stream->body_at = 0;
+    stream->prefix_len = 0;
+}
+
 void jg_grpc_receive(jg_grpc_stream *stream, const uint8_t *data, size_t len)
 {
-    if (stream->prefix_len < JG_GRPC_PREFIX_BYTES) {
-        size_t n = JG_MIN(len, (size_t)(JG_GRPC_PREFIX_BYTES - stream->prefix_len));
-        memcpy(stream->prefix + stream->prefix_len, data, n);
-        stream->prefix_len = (uint8_t)(stream->prefix_len + n);
-        data += n;
-        len -= n;
-        if (stream->prefix_len < JG_GRPC_PREFIX_BYTES || !begin_message(stream))
+    while (len && !stream->ignoring) {
+        bool complete = stream->prefix_len == JG_GRPC_PREFIX_BYTES && stream->body_at == stream->body_len;
+        if (complete) {
+            refuse(stream, JAEGER_INTERNAL,
+                   "cardinality violation: more than one message for a call that takes one", 0);
             return;
+        }
+        size_t used = receive_some(stream, data, len);
+        data += used;
+        len -= used;
+        if (stream->builtin == JG_GRPC_REFLECTION && !stream->ignoring &&
+            stream->prefix_len == JG_GRPC_PREFIX_BYTES && stream->body_at == stream->body_len)
+            next_message(stream);
     }
-    if (len > stream->body_len - stream->body_at)
-        refuse(stream, JAEGER_INTERNAL,
-               "cardinality violation: more than one message for a call that takes one", 0);
-    else if (len)
-        take_body(stream, data, len);
 }
 
 static void dispatch(jg_grpc_stream *stream)
@@ -122,7 +148,9 @@ static void dispatch(jg_grpc_stream *stream)
 
 void jg_grpc_receive_end(jg_grpc_stream *stream)
 {
-    if (stream->prefix_len == 0)
+    if (stream->builtin == JG_GRPC_REFLECTION && stream->prefix_len == 0)
+        jg_grpc_reflection_end(stream);
+    else if (stream->prefix_len == 0)
         refuse(stream, JAEGER_INTERNAL, "cardinality violation: received no request message", 0);
     else if (stream->prefix_len < JG_GRPC_PREFIX_BYTES || stream->body_at < stream->body_len)
         refuse(stream, JAEGER_INTERNAL, "unexpected EOF", 0);

@@ -167,6 +167,8 @@ static jg_grpc_server *server_new(jg_net *net, const jg_grpc_server_options *opt
     server->net = net;
     server->settings = options->settings;
     server->auth = options->auth;
+    server->method_count = options->method_count;
+    server->descriptors = options->descriptors;
     server->keeps_metadata = options->settings->include_metadata || options->auth.check;
     uint64_t mib = options->settings->max_recv_msg_size_mib;
     server->message_bytes_max = mib ? (size_t)JG_MIN(mib, 4095u) << 20 : JG_GRPC_MESSAGE_BYTES_MAX;

@@ -37,6 +37,7 @@ typedef struct jg_grpc_server_options {
     const char *const
         *health_services; /* NULL: no grpc.health.v1; else names that answer SERVING, "" included */
     size_t health_service_count;
+    jaeger_str descriptors; /* a FileDescriptorSet for server reflection; empty: no reflection. Static */
     const char *name;
     unsigned resets_burst, resets_per_s; /* RST_STREAMs a connection may send; 0: core/limits.h */
 } jg_grpc_server_options;

@@ -229,6 +229,25 @@ static void stop_waits_for_those_inside(void **state)
     jaeger_service_free(shared);
 }
 
+static void a_start_without_memory_is_an_error(void **state)
+{
+    (void)state;
+    for (long n = 0;; n++) {
+        jaeger_service_options options = with_probes(yaml);
+        jaeger_service *service = NULL;
+        jaeger_error err = {0};
+        assert_ok(jaeger_service_new(&options, &service, &err));
+        jg_alloc_fail_after(n);
+        jaeger_status status = jaeger_service_start(service, &err);
+        jaeger_service_stop(service, 1000000000);
+        jg_alloc_fail_after(-1);
+        jaeger_service_free(service);
+        if (status == JAEGER_OK)
+            return; /* log lines that cannot be made are lost, no more */
+        assert_true(err.message[0]);
+    }
+}
+
 static void a_service_without_memory_is_an_error(void **state)
 {
     (void)state;
@@ -261,6 +280,7 @@ int main(void)
         cmocka_unit_test(the_embedder_is_told_that_a_component_failed),
         cmocka_unit_test(stop_waits_for_those_inside),
         cmocka_unit_test(a_service_without_memory_is_an_error),
+        cmocka_unit_test(a_start_without_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
