@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The receiver inside a service, before an exporter that says what the test tells it to. Ports 22000-22899.
  */
+#include "core/arena.h"
 #include "net/encoding.h"
+#include "net/grpc_client.h"
 #include "support/http.h"
 #include <jaeger/service.h>
 
@@ -65,6 +67,7 @@ static const jaeger_component_type keeper = {.size = sizeof(jaeger_component_typ
                                              .interface = keeper_interface};
 
 static uint16_t port;
+static char grpc_protocol[128]; /* YAML after the protocol http */
 
 static jaeger_service *start(const char *http_settings)
 {
@@ -80,11 +83,11 @@ static jaeger_service *start(const char *http_settings)
     next_spans = SIZE_MAX;
     port = (uint16_t)(22000 + getpid() % 900);
     (void)snprintf(yaml, sizeof yaml,
-                   "receivers: {otlp: {protocols: {http: {endpoint: '127.0.0.1:%u'%s}}}}\n"
+                   "receivers: {otlp: {protocols: {http: {endpoint: '127.0.0.1:%u'%s}%s}}}\n"
                    "exporters: {answering: }\nextensions: {keeper: }\n"
                    "service: {telemetry: {metrics: {level: none}}, extensions: [keeper],\n"
                    "  pipelines: {traces: {receivers: [otlp], exporters: [answering]}}}\n",
-                   port, http_settings);
+                   port, http_settings, grpc_protocol);
     jaeger_service_options options = JAEGER_SERVICE_OPTIONS_INIT;
     options.yaml = yaml;
     options.components = types;
@@ -299,6 +302,50 @@ static void an_authenticator_keeps_the_door(void **state)
     jaeger_service_free(service);
 }
 
+static void grpc_export_answers_as_http_does(void **state)
+{
+    (void)state;
+    char endpoint[32];
+    jg_net *net;
+    jg_grpc_client *client;
+    jaeger_error err = {0};
+    (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", 22900u + (unsigned)getpid() % 90u);
+    (void)snprintf(grpc_protocol, sizeof grpc_protocol, ", grpc: {endpoint: '%s'}", endpoint);
+    jaeger_service *service = start("");
+    grpc_protocol[0] = 0;
+    jg_net_options options = {.loop_threads = 1};
+    jg_grpc_client_settings settings = {.endpoint = jg_str(endpoint), .tls.insecure = true};
+    assert_ok(jg_net_new(&options, &net, &err));
+    assert_ok(jg_grpc_client_new(net, &settings, 0, &client, &err));
+    static const struct {
+        jaeger_str message;
+        jaeger_status answer, want;
+        size_t spans;
+    } rows[] = {
+        {{one_span, sizeof one_span - 1}, JAEGER_OK, JAEGER_OK, 1},
+        {{"", 0}, JAEGER_OK, JAEGER_OK, SIZE_MAX},
+        {{one_span, sizeof one_span - 1}, JAEGER_UNAVAILABLE, JAEGER_UNAVAILABLE, 1},
+        {{"\x0a\xff", 2}, JAEGER_OK, JAEGER_INVALID_ARGUMENT, SIZE_MAX},
+    };
+    for (size_t i = 0; i < JG_COUNT(rows); i++) {
+        jaeger_call call = JAEGER_CALL_INIT;
+        jg_buf answer JG_AUTO_BUF = JG_BUF_INIT(1000);
+        next_spans = SIZE_MAX;
+        next_answer = (jaeger_error){.status = rows[i].answer, .message = "no room"};
+        assert_int_equal(jg_grpc_unary(client, "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+                                       rows[i].message, &answer, &call),
+                         rows[i].want);
+        assert_int_equal(next_spans, rows[i].spans);
+        if (rows[i].want == JAEGER_OK)
+            assert_memory_equal(answer.data, "\x0a\x00", 2);
+        else if (rows[i].answer != JAEGER_OK)
+            assert_string_equal(call.error.message, "no room");
+    }
+    jg_grpc_client_free(client);
+    jg_net_free(net);
+    jaeger_service_free(service);
+}
+
 static void no_protocol_is_refused(void **state)
 {
     (void)state;
@@ -349,6 +396,7 @@ int main(void)
         cmocka_unit_test(every_coding_is_taken),
         cmocka_unit_test(failures_of_the_pipeline_are_mapped),
         cmocka_unit_test(an_authenticator_keeps_the_door),
+        cmocka_unit_test(grpc_export_answers_as_http_does),
         cmocka_unit_test(no_protocol_is_refused),
         cmocka_unit_test(a_missing_authenticator_is_named),
     };
