@@ -65,6 +65,8 @@
 #define JG_MEMORY_THROUGHPUT_MAX 1000 /* batches of sampling throughput; one arrives a minute and host */
 
 /* Queries */
+#define JG_QUERY_TIMEOUT_NS                                                                                  \
+    (120ull * 1000000000ull)                 /* one HTTP request, the reading of its answer included */
 #define JG_TRACE_BYTES_MAX     (1024u << 20) /* one trace gathered for adjusting: wire bytes and index */
 #define JG_RESPONSE_BYTES      (64u << 10)   /* of an HTTP answer before they leave: one write, one chunk */
 #define JG_UI_CONFIG_BYTES_MAX (1u << 20)    /* a UI configuration file; real ones are a few KB */
