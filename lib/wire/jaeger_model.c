@@ -138,6 +138,12 @@ static void write_tags(jg_buf *buf, uint32_t field, jg_jaeger_tags *tags)
     tags->count = 0;
 }
 
+void jg_jaeger_write_tags(jg_jaeger_in *in, jg_buf *buf, uint32_t field, jg_jaeger_tags *tags)
+{
+    unite(in, tags);
+    write_tags(buf, field, tags);
+}
+
 /** Its text; "" for tags of other types, as pdata's Str(). */
 static jaeger_str text_of(const jg_jaeger_tag *tag)
 {

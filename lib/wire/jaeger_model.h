@@ -70,6 +70,8 @@ jg_jaeger_ref *jg_jaeger_add_ref(jg_jaeger_in *in);
 /** First tag of that key that is not gone; NULL: none. */
 jg_jaeger_tag *jg_jaeger_find(jg_jaeger_tags *tags, jaeger_str key);
 
+/** All tags as attributes: of two with one key, the last value wins. They are used up. */
+void jg_jaeger_write_tags(jg_jaeger_in *in, jg_buf *buf, uint32_t field, jg_jaeger_tags *tags);
 /** The resource body of a process into in->groups.heads. The tags are used up. */
 void jg_jaeger_write_process(jg_jaeger_in *in, jaeger_str service, jg_jaeger_tags *tags);
 /** One log as an event of the open span, from in->fields, which are used up. */

@@ -93,10 +93,10 @@ void jg_span_groups_end_resource(jg_span_groups *g, uint32_t resource, size_t ma
     g->resources[resource].head_len = g->heads.len - mark;
 }
 
-uint32_t jg_span_groups_scope(jg_span_groups *g, uint32_t resource, jaeger_str name, jaeger_str version)
+/** @param entry what find() gave */
+static uint32_t scope_at(jg_span_groups *g, jg_map_entry *entry, bool is_new, uint32_t resource,
+                         jaeger_str name, jaeger_str version)
 {
-    bool is_new = false;
-    jg_map_entry *entry = find(g, 's', resource, name, version, &is_new);
     if (entry && !is_new)
         return (uint32_t)(uintptr_t)entry->value - 1;
     if (!entry || resource >= g->resource_count ||
@@ -118,6 +118,20 @@ uint32_t jg_span_groups_scope(jg_span_groups *g, uint32_t resource, jaeger_str n
     parent->last = link;
     entry->value = (void *)(uintptr_t)link;
     return link - 1;
+}
+
+uint32_t jg_span_groups_scope(jg_span_groups *g, uint32_t resource, jaeger_str name, jaeger_str version)
+{
+    bool is_new = false;
+    jg_map_entry *entry = find(g, 's', resource, name, version, &is_new);
+    return scope_at(g, entry, is_new, resource, name, version);
+}
+
+uint32_t jg_span_groups_named_scope(jg_span_groups *g, uint32_t resource, jaeger_str name, jaeger_str version)
+{
+    bool is_new = false;
+    jg_map_entry *entry = find(g, 's', resource, name, (jaeger_str){0}, &is_new);
+    return scope_at(g, entry, is_new, resource, name, version);
 }
 
 size_t jg_span_groups_begin_span(jg_span_groups *g)

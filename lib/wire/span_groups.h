@@ -36,6 +36,9 @@ size_t jg_span_groups_begin_resource(const jg_span_groups *groups);
 void jg_span_groups_end_resource(jg_span_groups *groups, uint32_t resource, size_t mark);
 /** The scope of that name and version in `resource`, with its body. */
 uint32_t jg_span_groups_scope(jg_span_groups *groups, uint32_t resource, jaeger_str name, jaeger_str version);
+/** The same by name only: the version counts when the scope is new. Do not mix both kinds in one batch. */
+uint32_t jg_span_groups_named_scope(jg_span_groups *groups, uint32_t resource, jaeger_str name,
+                                    jaeger_str version);
 
 /** Write a span's fields to groups->spans between these two. */
 size_t jg_span_groups_begin_span(jg_span_groups *groups);

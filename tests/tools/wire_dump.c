@@ -9,6 +9,7 @@
 #include "wire/jaeger_pb.h"
 #include "wire/jaeger_thrift.h"
 #include "wire/otlp_json.h"
+#include "wire/zipkin.h"
 #include <stdio.h>
 
 enum { BYTES_MAX = 64 << 20 };
@@ -40,6 +41,31 @@ static jaeger_status packet_compact(jaeger_str bytes, jaeger_batch **ret, jaeger
     return jg_jaeger_thrift_packet(JG_THRIFT_COMPACT, bytes, ret, err);
 }
 
+static jaeger_status zipkin_v2(jaeger_str bytes, jaeger_batch **ret, jaeger_error *err)
+{
+    return jg_zipkin_v2_json_to_batch(bytes, false, ret, err);
+}
+
+static jaeger_status zipkin_v2_parsed(jaeger_str bytes, jaeger_batch **ret, jaeger_error *err)
+{
+    return jg_zipkin_v2_json_to_batch(bytes, true, ret, err);
+}
+
+static jaeger_status zipkin_v1(jaeger_str bytes, jaeger_batch **ret, jaeger_error *err)
+{
+    return jg_zipkin_v1_json_to_batch(bytes, false, ret, err);
+}
+
+static jaeger_status zipkin_v1_parsed(jaeger_str bytes, jaeger_batch **ret, jaeger_error *err)
+{
+    return jg_zipkin_v1_json_to_batch(bytes, true, ret, err);
+}
+
+static jaeger_status zipkin_proto(jaeger_str bytes, jaeger_batch **ret, jaeger_error *err)
+{
+    return jg_zipkin_pb_to_batch(bytes, false, ret, err);
+}
+
 static const struct {
     const char *name;
     reader read;
@@ -53,6 +79,12 @@ static const struct {
     {"post", jg_jaeger_pb_post_to_batch},
     {"jaeger_proto", jg_jaeger_pb_span_to_batch},
     {"jaeger_json", jg_jaeger_model_json_to_batch},
+    {"zipkin_v2", zipkin_v2},
+    {"zipkin_v2_parsed", zipkin_v2_parsed},
+    {"zipkin_v1", zipkin_v1},
+    {"zipkin_v1_parsed", zipkin_v1_parsed},
+    {"zipkin_thrift", jg_zipkin_v1_thrift_to_batch},
+    {"zipkin_proto", zipkin_proto},
 };
 
 static void write_jaeger_proto(const jaeger_batch *batch, jg_buf *out)
@@ -77,6 +109,18 @@ static void write_jaeger_json(const jaeger_batch *batch, jg_buf *out)
     jg_json_end(&json);
 }
 
+static void write_zipkin_json(const jaeger_batch *batch, jg_buf *out)
+{
+    if (jg_zipkin_json_write(out, batch, NULL) != JAEGER_OK)
+        out->failed = true;
+}
+
+static void write_zipkin_pb(const jaeger_batch *batch, jg_buf *out)
+{
+    if (jg_zipkin_pb_write(out, batch, NULL) != JAEGER_OK)
+        out->failed = true;
+}
+
 static void write_otlp_json(const jaeger_batch *batch, jg_buf *out)
 {
     jg_json_out json = JG_JSON_OUT_INIT(out);
@@ -87,9 +131,9 @@ static const struct {
     const char *name;
     void (*write)(const jaeger_batch *batch, jg_buf *out);
 } writers[] = {
-    {"otlp_json", write_otlp_json},
-    {"jaeger_proto", write_jaeger_proto},
-    {"jaeger_json", write_jaeger_json},
+    {"otlp_json", write_otlp_json},     {"jaeger_proto", write_jaeger_proto},
+    {"jaeger_json", write_jaeger_json}, {"zipkin_json", write_zipkin_json},
+    {"zipkin_pb", write_zipkin_pb},
 };
 
 static bool read_file(const char *path, jg_buf *out)

@@ -19,4 +19,7 @@ func main() {
 	jaegerThrift(dir)
 	jaegerProto(dir)
 	fromOtlp(dir, "otlp_python.pb")
+	zipkinV2(dir)
+	zipkinV1(dir)
+	zipkinFrom(dir, "zipkin_source.pb")
 }

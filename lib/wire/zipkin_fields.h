@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Field numbers of zipkin.proto3.
+ * Spec: zipkin-api zipkin.proto.
+ */
+#ifndef JG_WIRE_ZIPKIN_FIELDS_H
+#define JG_WIRE_ZIPKIN_FIELDS_H
+
+enum {
+    JG_ZIPKIN_LIST_SPANS = 1,
+
+    JG_ZIPKIN_SPAN_TRACE_ID = 1,
+    JG_ZIPKIN_SPAN_PARENT_ID = 2,
+    JG_ZIPKIN_SPAN_ID = 3,
+    JG_ZIPKIN_SPAN_KIND = 4,
+    JG_ZIPKIN_SPAN_NAME = 5,
+    JG_ZIPKIN_SPAN_TIME = 6, /* fixed64, µs */
+    JG_ZIPKIN_SPAN_DURATION = 7,
+    JG_ZIPKIN_SPAN_LOCAL = 8,
+    JG_ZIPKIN_SPAN_REMOTE = 9,
+    JG_ZIPKIN_SPAN_NOTES = 10,
+    JG_ZIPKIN_SPAN_TAGS = 11,
+    JG_ZIPKIN_SPAN_DEBUG = 12,
+    JG_ZIPKIN_SPAN_SHARED = 13,
+
+    JG_ZIPKIN_ENDPOINT_SERVICE = 1,
+    JG_ZIPKIN_ENDPOINT_IPV4 = 2,
+    JG_ZIPKIN_ENDPOINT_IPV6 = 3,
+    JG_ZIPKIN_ENDPOINT_PORT = 4,
+
+    JG_ZIPKIN_NOTE_TIME = 1, /* fixed64, µs */
+    JG_ZIPKIN_NOTE_VALUE = 2,
+};
+
+#endif
