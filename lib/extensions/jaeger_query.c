@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The extension jaeger_query: Jaeger's query APIs and user interface on 16686 (HTTP), and the gRPC port
- * 16685. It opens its stores by name through the extension jaeger_storage. Keys: Jaeger v2,
- * cmd/jaeger/internal/extension/ jaegerquery; contract of the answers: docs/compatibility.md.
+ * The extension jaeger_query: Jaeger's query APIs and user interface on 16686 (HTTP) and 16685 (gRPC). It
+ * opens its stores by name through the extension jaeger_storage. Keys: Jaeger v2,
+ * cmd/jaeger/internal/extension/jaegerquery; contract of the answers: docs/compatibility.md.
  */
 #include "core/arena.h"
 #include "core/clock.h"
@@ -10,8 +10,10 @@
 #include "core/str.h"
 #include "net/auth.h"
 #include "pipeline/host.h"
+#include "query/grpc.h"
 #include "query/http.h"
 #include "query/service.h"
+#include "wire/descriptors.h"
 #include <jaeger/component.h>
 
 typedef struct forwarded_header {
@@ -208,23 +210,51 @@ static jaeger_status find_auth(query *q, const jg_auth_settings *settings, jg_au
     return JAEGER_OK;
 }
 
+static jaeger_str metadata(const jaeger_call *call, const char *name)
+{
+    for (size_t i = 0; i < call->metadata_count; i++)
+        if (jg_str_is(call->metadata[i].key, name))
+            return call->metadata[i].value;
+    return (jaeger_str){0};
+}
+
+/** Who calls: authenticator, tenant, and the token that storage may need. */
+static jaeger_status identify(void *self, jaeger_call *call)
+{
+    const query *q = self;
+    if (q->grpc_auth.check)
+        JG_TRY(q->grpc_auth.check(q->grpc_auth.self, metadata(call, "authorization"), call));
+    if (q->config->bearer_token_propagation)
+        call->bearer_token = metadata(call, "bearer.token");
+    return jg_tenancy_check(&q->config->tenancy, call->metadata, call->metadata_count, call);
+}
+
+static jaeger_status start_grpc(query *q, jaeger_error *err)
+{
+    const jg_grpc_server_settings *settings = &q->config->grpc.server;
+    jg_grpc_method methods[2 * JG_QUERY_GRPC_METHODS_MAX];
+    size_t n = jg_query_grpc_v2(q->service, methods);
+    n += jg_query_grpc_v3(q->service, methods + n);
+    JG_TRY(find_auth(q, &settings->auth, &q->grpc_auth, err));
+    jg_grpc_server_options options = {.settings = settings,
+                                      .methods = methods,
+                                      .method_count = n,
+                                      .auth = {identify, q},
+                                      .health_services = jg_query_grpc_health,
+                                      .health_service_count = jg_query_grpc_health_count,
+                                      .descriptors = {(const char *)jg_descriptors, jg_descriptors_len},
+                                      .name = q->id};
+    return jg_grpc_server_start(jg_host_net(q->host), &options, &q->grpc_server, err);
+}
+
 static jaeger_status start_servers(query *q, jaeger_error *err)
 {
-    static const char *const health[] = {""};
-    const query_config *c = q->config;
-    JG_TRY(find_auth(q, &c->http.server.auth, &q->http_auth, err));
-    JG_TRY(find_auth(q, &c->grpc.server.auth, &q->grpc_auth, err));
-    jg_grpc_server_options grpc = {.settings = &c->grpc.server,
-                                   .auth = jg_auth_for_grpc(&q->grpc_auth),
-                                   .health_services = health,
-                                   .health_service_count = JG_COUNT(health),
-                                   .name = q->id};
-    JG_TRY(jg_grpc_server_start(jg_host_net(q->host), &grpc, &q->grpc_server, err));
-    jg_http_server_options http = {.settings = &c->http.server,
-                                   .handler = {handle, q},
-                                   .auth = jg_auth_for_http(&q->http_auth),
-                                   .name = q->id};
-    return jg_http_server_start(jg_host_net(q->host), &http, &q->http_server, err);
+    const jg_http_server_settings *settings = &q->config->http.server;
+    JG_TRY(start_grpc(q, err));
+    JG_TRY(find_auth(q, &settings->auth, &q->http_auth, err));
+    jg_http_server_options options = {
+        .settings = settings, .handler = {handle, q}, .auth = jg_auth_for_http(&q->http_auth), .name = q->id};
+    return jg_http_server_start(jg_host_net(q->host), &options, &q->http_server, err);
 }
 
 static void warn_about_keys(const query *q)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/str.h"
+#include "net/grpc_client.h"
 #include "storage/open.h"
 #include "support/traces.h"
 #include <arpa/inet.h>
@@ -178,6 +179,58 @@ static void jaeger_query_keeps_to_its_base_path_and_tenants(void **state)
     jaeger_service_free(service);
 }
 
+static jaeger_status keep_message(void *user, jaeger_str message, jaeger_call *call)
+{
+    (void)call;
+    jg_buf_str(user, message);
+    return JAEGER_OK;
+}
+
+/** A unary call of GetServices. */
+static jaeger_status grpc_services(const jaeger_pair *metadata, size_t metadata_count, jg_buf *answer,
+                                   jaeger_call *call)
+{
+    char endpoint[32];
+    jg_net *net;
+    jg_grpc_client *client;
+    (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", http_port() + 1);
+    jg_grpc_client_settings settings = {.endpoint = jg_str(endpoint), .tls.insecure = true};
+    assert_ok(jg_net_new(&(jg_net_options){.loop_threads = 1}, &net, &call->error));
+    assert_ok(jg_grpc_client_new(net, &settings, 0, &client, &call->error));
+    jg_grpc_request request = {.path = "/jaeger.api_v3.QueryService/GetServices",
+                               .metadata = metadata,
+                               .metadata_count = metadata_count,
+                               .on_message = keep_message,
+                               .user = answer};
+    jaeger_status status = jg_grpc_call(client, &request, call);
+    jg_grpc_client_free(client);
+    jg_net_free(net);
+    return status;
+}
+
+static void jaeger_query_serves_grpc_to_tenants(void **state)
+{
+    (void)state;
+    jaeger_service *service =
+        running("    storage: {traces: main}\n    multi_tenancy: {enabled: true, tenants: ['']}\n");
+    jaeger_call call = JAEGER_CALL_INIT;
+    jg_buf answer = JG_BUF_INIT(4096);
+    call.arena = jaeger_arena_new(1 << 20);
+    assert_int_equal(grpc_services(NULL, 0, &answer, &call), JAEGER_UNAUTHENTICATED);
+    assert_string_equal(call.error.message, "missing tenant header");
+    jaeger_pair blue = {JAEGER_STR("x-tenant"), JAEGER_STR("blue")};
+    assert_int_equal(grpc_services(&blue, 1, &answer, &call), JAEGER_PERMISSION_DENIED);
+    assert_string_equal(call.error.message, "unknown tenant");
+    jaeger_service_free(service);
+    service = running("    storage: {traces: main}\n");
+    store(TRACE);
+    assert_ok(grpc_services(NULL, 0, &answer, &call));
+    assert_str(jg_buf_view(&answer), "\x0a\x04shop");
+    jaeger_service_free(service);
+    jaeger_arena_free(call.arena);
+    jg_buf_done(&answer);
+}
+
 static void jaeger_query_does_not_start_without_its_storage(void **state)
 {
     (void)state;
@@ -216,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jaeger_query_serves_http_and_closes_each_connection),
         cmocka_unit_test(jaeger_query_keeps_to_its_base_path_and_tenants),
+        cmocka_unit_test(jaeger_query_serves_grpc_to_tenants),
         cmocka_unit_test(jaeger_query_does_not_start_without_its_storage),
         cmocka_unit_test(jaeger_query_goes_on_without_an_archive_that_does_not_open),
     };
