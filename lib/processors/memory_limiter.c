@@ -8,7 +8,7 @@
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/limits.h"
-#include "processors/memory_limiter/usage.h"
+#include "core/sysmem.h"
 #include <jaeger/component.h>
 #include <malloc.h>
 
@@ -64,7 +64,7 @@ static void set_limits(limiter *l)
         l->hard_bytes = c->limit_mib * MIB;
         spike = c->spike_limit_mib * MIB;
     } else {
-        uint64_t total = jg_memory_total("");
+        uint64_t total = jg_sysmem_bytes();
         l->hard_bytes = total / 100 * c->limit_percentage;
         spike = total / 100 * c->spike_limit_percentage;
     }
@@ -102,12 +102,12 @@ static uint64_t give_back(limiter *l, uint64_t used, uint64_t now)
         return used;
     l->collected_ns = now;
     (void)malloc_trim(0);
-    return jg_memory_used();
+    return jg_sysmem_resident_bytes();
 }
 
 static void check(limiter *l, uint64_t now)
 {
-    uint64_t used = jg_memory_used();
+    uint64_t used = jg_sysmem_resident_bytes();
     if (used > l->soft_bytes)
         used = give_back(l, used, now);
     bool refuses = used > l->soft_bytes;
