@@ -35,6 +35,14 @@ const char *jg_host_component(jaeger_host *host, size_t index, jaeger_kind *ret_
 /** The extension jaeger_query offers its service to the embedder under this interface name; the table is the
  *  jaeger_query itself. */
 #define JG_QUERY_INTERFACE "query"
+/** The extension jaeger_storage: sections of `metric_backends`, for who makes metric stores of them. */
+#define JG_METRIC_BACKENDS_INTERFACE "metric_backends"
+typedef struct jg_metric_backends_interface {
+    /** @param ret_kind "prometheus", ...; @param ret_node its section; both live as long as the configuration
+     *  @return NOT_FOUND: "metric storage '<name>' not declared in 'jaeger_storage' extension configuration" */
+    jaeger_status (*find)(void *self, const char *name, jaeger_str *ret_kind, const jaeger_config **ret_node,
+                          jaeger_error *err);
+} jg_metric_backends_interface;
 /** Authenticators (basicauth): interface "auth.server". */
 #define JG_AUTH_INTERFACE "auth.server"
 typedef struct jg_auth_interface {

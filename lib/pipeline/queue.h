@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The sending queue of exporters: requests wait in memory, consumers send them, with retries. Without a queue
+ * a request is sent, with retries, on the caller's thread. Keys and rules: opentelemetry-collector
+ * exporter/exporterhelper.
+ */
+#ifndef JG_PIPELINE_QUEUE_H
+#define JG_PIPELINE_QUEUE_H
+
+#include "core/metrics.h"
+#include "pipeline/retry.h"
+#include <jaeger/component.h>
+
+typedef enum jg_queue_sizer { JG_SIZER_REQUESTS, JG_SIZER_ITEMS, JG_SIZER_BYTES } jg_queue_sizer;
+
+typedef struct jg_queue_config {
+    bool enabled;
+    int64_t num_consumers, queue_size;
+    int sizer; /* jg_queue_sizer */
+    bool block_on_overflow, wait_for_result;
+    jaeger_str storage;         /* refused: there is no storage extension */
+    const jaeger_config *batch; /* accepted: requests are sent as they come */
+} jg_queue_config;
+
+extern const jaeger_field jg_queue_fields[]; /* for OPTIONAL fields: the first member is `enabled` */
+
+/** Refuse what cannot work. */
+jaeger_status jg_queue_check(const jg_queue_config *config, jaeger_error *err) JG_MUST_CHECK;
+
+typedef struct jg_queue jg_queue;
+
+typedef struct jg_queue_options {
+    const char *id;                /* of the exporter: for metrics, thread names, log lines */
+    const jg_queue_config *config; /* NULL or not enabled: no queue */
+    const jg_retry_config *retry;
+    jg_send_fn
+        send; /* one try; any thread; deadline_ns of its call is the caller's without a queue, else 0 */
+    void *user;
+    jg_metrics *metrics;
+    const jaeger_logger *log;
+} jg_queue_options;
+
+/** @return NULL when out of memory */
+jg_queue *jg_queue_new(const jg_queue_options *options);
+/** Start the consumers. @return RESOURCE_EXHAUSTED: no threads */
+jaeger_status jg_queue_start(jg_queue *queue, jaeger_error *err) JG_MUST_CHECK;
+/** Hand over a request; takes one reference, even on failure.
+ *  @return with a queue: OK once it waits there (wait_for_result: what its sending returned); UNAVAILABLE:
+ * full or stopping. Without: what sending returned. Blocks: sending, block_on_overflow, wait_for_result; up
+ * to call->deadline_ns. */
+jaeger_status jg_queue_send(jg_queue *queue, jaeger_batch *take, jaeger_call *call) JG_MUST_CHECK;
+/** Refuse new requests, send what waits (once, no retries), join. At `deadline_ns` the rest is dropped.
+ * Idempotent; accepts NULL. */
+void jg_queue_stop(jg_queue *queue, uint64_t deadline_ns);
+/** Stops first. Accepts NULL. */
+void jg_queue_free(jg_queue *queue);
+
+#endif
