@@ -52,8 +52,6 @@
 #define JG_GRPC_PARTIAL_BYTES_MAX (64u << 20) /* incomplete requests of one connection: slow senders */
 #define JG_GRPC_RESETS_BURST      1000 /* RST_STREAMs of one connection before it is cut (CVE-2023-44487) ... */
 #define JG_GRPC_RESETS_PER_S      33   /* ... and how fast they are forgiven; nghttp2's defaults */
-#define JG_GRPC_READ_STALL_NS                                                                                \
-    (20ull * 1000000000ull)             /* a client that reads nothing holds a worker no longer */
 #define JG_UDP_DATAGRAM_BYTES_MAX 65000 /* Jaeger's default max_packet_size */
 #define JG_UDP_BUFFER_BYTES                                                                                  \
     (4u << 20) /* asked of the kernel: a burst of 500 datagrams lost half at its default */

@@ -90,21 +90,16 @@ static bool mark_posted(jg_grpc_stream *stream)
     return post;
 }
 
-/** With the mutex held. A client that reads nothing must not hold a worker as long as its own deadline says.
- */
+/** With the mutex held. */
 static jaeger_status wait_for_room(jg_grpc_stream *stream, jaeger_call *call)
 {
-    uint64_t latest = jg_clock_mono_ns() + JG_GRPC_READ_STALL_NS;
-    bool stalls = latest < stream->deadline_ns;
-    latest = stalls ? latest : stream->deadline_ns;
     while (!stream->closed && !stream->finished && stream->queue.len > JG_GRPC_BACKLOG_BYTES_MAX) {
         uint64_t now = jg_clock_mono_ns();
-        if (now >= latest)
-            return jg_fail(&call->error, JAEGER_DEADLINE_EXCEEDED,
-                           stalls ? "the client does not read its answers" : "context deadline exceeded");
+        if (now >= stream->deadline_ns)
+            return jg_fail(&call->error, JAEGER_DEADLINE_EXCEEDED, "context deadline exceeded");
         struct timespec until;
         (void)clock_gettime(CLOCK_MONOTONIC, &until); /* the clock of tests may be shifted */
-        uint64_t ns = (uint64_t)until.tv_nsec + (latest - now);
+        uint64_t ns = (uint64_t)until.tv_nsec + (stream->deadline_ns - now);
         until.tv_sec += (time_t)(ns / JG_NS_PER_S);
         until.tv_nsec = (long)(ns % JG_NS_PER_S);
         (void)pthread_cond_timedwait(&stream->reply_cond, &stream->reply_mutex, &until);

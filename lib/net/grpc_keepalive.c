@@ -12,7 +12,7 @@
 #define MIN_TIME_DEFAULT_NS (300 * JG_NS_PER_S)
 #define PING_STRIKES_MAX    2
 #define DRAIN_ACK_NS                                                                                         \
-    (2 * JG_NS_PER_S) /* a client that does not answer the ping gets the final GOAWAY then                   \
+    (5 * JG_NS_PER_S) /* a client that does not answer the ping gets the final GOAWAY then                   \
                        */
 #define IDLE_PING_MIN_NS (2 * 3600 * JG_NS_PER_S) /* between pings without a call, unless permitted */
 
@@ -31,7 +31,7 @@ void jg_grpc_drain(jg_grpc_conn *conn)
         return;
     conn->draining = true;
     conn->drain_ns = jg_loop_now_ns(conn->h2.loop);
-    if (conn->h2.handshaking || !conn->settled) {
+    if (conn->h2.handshaking) {
         jg_h2_abort(&conn->h2);
         return;
     }

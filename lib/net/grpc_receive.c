@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Messages in: the prefix says how long a message is, so that memory is admitted and allocated exactly. A
- * sender that announces much and sends little holds little of the budget: the rest is admitted when the first
- * part is there.
+ * Messages in: the prefix says how long a message is, so that memory is admitted and allocated once. A sender
+ * that announces much and sends little holds little of the budget: the rest is admitted when the first part
+ * is there.
  */
 #include "core/err.h"
 #include "net/grpc_conn.h"
@@ -23,7 +23,7 @@ static void refuse(jg_grpc_stream *stream, jaeger_status status, const char *mes
     jg_grpc_reply_status(stream, 0, status, message, retry_after_ms);
 }
 
-/** Memory for the message's first `up_to` bytes. @return false: refused */
+/** @return false: refused */
 static bool admit(jg_grpc_stream *stream, size_t up_to)
 {
     size_t more = up_to - stream->admitted;
@@ -32,12 +32,6 @@ static bool admit(jg_grpc_stream *stream, size_t up_to)
         return false;
     }
     stream->admitted = up_to;
-    uint8_t *body = jg_realloc(stream->body, up_to);
-    if (!body) {
-        refuse(stream, JAEGER_RESOURCE_EXHAUSTED, "out of memory", JG_RETRY_AFTER_MS);
-        return false;
-    }
-    stream->body = body;
     return true;
 }
 
@@ -73,6 +67,11 @@ static bool begin_message(jg_grpc_stream *stream)
         return true;
     if (!admit(stream, JG_MIN(len, FIRST_ADMISSION)))
         return false;
+    stream->body = jg_alloc(len);
+    if (!stream->body) {
+        refuse(stream, JAEGER_RESOURCE_EXHAUSTED, "out of memory", JG_RETRY_AFTER_MS);
+        return false;
+    }
     stream->body_len = len;
     stream->partial_bytes = len;
     stream->conn->partial_bytes += len;

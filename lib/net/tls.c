@@ -78,19 +78,13 @@ static jaeger_status set_versions(SSL_CTX *ctx, const jg_tls_settings *s, jaeger
     return JAEGER_OK;
 }
 
-static bool contains(jaeger_str text, const char *part)
-{
-    return text.ptr && memmem(text.ptr, text.len, part, strlen(part));
-}
-
 /** The suites that Go counts as secure; TLS 1.3's are always on. */
 static bool suite_is_secure(jaeger_str name)
 {
-    if (!jg_str_starts(name, JAEGER_STR("TLS_ECDHE_")))
-        return false;
-    jaeger_str end = {name.ptr + name.len - 8, 8}; /* the prefix is longer */
-    return contains(name, "_GCM_") || contains(name, "CHACHA20_POLY1305") ||
-           (contains(name, "_AES_") && jg_str_is(end, "_CBC_SHA"));
+    return (jg_str_starts(name, JAEGER_STR("TLS_ECDHE_")) &&
+            (memmem(name.ptr, name.len, "_GCM_", 5) || memmem(name.ptr, name.len, "CHACHA20_POLY1305", 17) ||
+             (memmem(name.ptr, name.len, "AES_", 4) && name.len > 8 &&
+              memcmp(name.ptr + name.len - 8, "_CBC_SHA", 8) == 0)));
 }
 
 static bool suite_is_13(jaeger_str name)

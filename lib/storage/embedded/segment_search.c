@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Search in one segment: each condition becomes lists of rows; the shortest first, they are joined in a
+ * bitmap; what is left is decoded and tested exactly, newest trace first.
+ */
+#include "storage/embedded/segment_reader.h"
+
+#include "core/alloc.h"
+#include "core/err.h"
+#include "core/pb.h"
+#include "core/str.h"
+#include "model/batch.h"
+#include "storage/embedded/attr_key.h"
+
+#define CONDITIONS_MAX 64u   /* more are left to the exact test */
+#define FEW_ROWS       32u   /* so few rows are cheaper to test than a long list to read ... */
+#define LONG_LIST      4096u /* ... which this is */
+#define CHECK_TRACES   256u  /* look at the deadline after so many traces */
+
+/** Rows that may satisfy one condition: the union of some lists in reader->refs. */
+typedef struct condition {
+    uint32_t first, count; /* references */
+    uint64_t rows;         /* sum of the lists' lengths */
+} condition;
+
+typedef struct search {
+    jg_seg_reader *reader;
+    const jg_seg_view *view;
+    const jg_match *match;
+    condition conditions[CONDITIONS_MAX];
+    uint32_t condition_count;
+    bool damaged, failed;
+} search;
+
+static uint32_t u32_at(const jg_bytes *section, size_t index)
+{
+    uint32_t x;
+    memcpy(&x, section->ptr + index * 4, 4);
+    return x;
+}
+
+/** Open a list. @return number of rows; the cursor stands before the first difference */
+static uint64_t list_open(search *s, uint32_t ref, jg_pb *ret)
+{
+    const jg_bytes *postings = &s->view->sections[JG_SEC_POSTINGS];
+    uint64_t count = 0;
+    *ret = (jg_pb){0};
+    if (ref & JG_REF_ROW)
+        return 1;
+    if (ref > postings->len) {
+        s->damaged = true;
+        return 0;
+    }
+    *ret = jg_pb_of(postings->ptr + ref, postings->len - ref);
+    if (!jg_pb_varint(ret, &count) || count > s->view->header.span_count) {
+        s->damaged = true;
+        return 0;
+    }
+    return count;
+}
+
+static void add_ref(search *s, condition *c, uint32_t ref)
+{
+    jg_pb cursor;
+    jg_buf_append(&s->reader->refs, &ref, sizeof ref);
+    c->count++;
+    c->rows += list_open(s, ref, &cursor);
+}
+
+/** Call `found` for each list that is filed under `hash` (or, rarely, under another hash that looks alike).
+ */
+static void find_term(search *s, uint64_t hash, void (*found)(search *, void *, uint32_t), void *user)
+{
+    const jg_bytes *buckets = &s->view->sections[JG_SEC_TERM_BUCKETS];
+    const jg_bytes *prints = &s->view->sections[JG_SEC_TERM_PRINTS],
+                   *refs = &s->view->sections[JG_SEC_TERM_REFS];
+    size_t count = buckets->len / 4;
+    if (count < 2 || ((count - 1) & (count - 2))) {
+        s->damaged = true;
+        return;
+    }
+    unsigned bits = (unsigned)__builtin_ctzll(count - 1);
+    size_t bucket = bits ? hash >> (64 - bits) : 0;
+    uint32_t from = u32_at(buckets, bucket), to = u32_at(buckets, bucket + 1);
+    if (from > to || to > refs->len / 4) {
+        s->damaged = true;
+        return;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        uint16_t print;
+        memcpy(&print, prints->ptr + (size_t)i * 2, 2);
+        if (print == (uint16_t)hash)
+            found(s, user, u32_at(refs, i));
+    }
+}
+
+static void found_rows(search *s, void *user, uint32_t ref)
+{
+    add_ref(s, user, ref);
+}
+
+/** Resources and scopes that carry a term, as a bitmap: 2 n resource, 2 n + 1 scope. */
+typedef struct entity_set {
+    uint8_t *bits;
+    size_t bit_count;
+    bool any;
+} entity_set;
+
+static void found_entities(search *s, void *user, uint32_t ref)
+{
+    entity_set *set = user;
+    jg_pb cursor;
+    uint64_t item = 0, step, count = list_open(s, ref, &cursor);
+    for (uint64_t i = 0; i < count; i++) {
+        if (ref & JG_REF_ROW)
+            item = ref & ~JG_REF_ROW;
+        else if (jg_pb_varint(&cursor, &step))
+            item += step;
+        else
+            s->damaged = true;
+        if (item < set->bit_count && !s->damaged) {
+            set->bits[item / 8] |= (uint8_t)(1u << (item & 7));
+            set->any = true;
+        }
+    }
+}
+
+static bool entity_in(const entity_set *set, uint64_t item)
+{
+    return item < set->bit_count && (set->bits[item / 8] >> (item & 7) & 1);
+}
+
+static void add_origin(search *s, condition *c, uint32_t origin)
+{
+    const jg_bytes *refs = &s->view->sections[JG_SEC_ORIGIN_REFS];
+    if ((origin + 1ull) * 4 <= refs->len)
+        add_ref(s, c, u32_at(refs, origin));
+    else
+        s->damaged = true;
+}
+
+static void add_entity_rows(search *s, condition *c, const jg_hash128 *terms, int count)
+{
+    uint32_t resources = jg_seg_string_count(s->view, JG_SEC_RESOURCES);
+    uint32_t scopes = jg_seg_string_count(s->view, JG_SEC_SCOPES), parts[3];
+    entity_set set = {.bit_count = 2 * ((size_t)JG_MAX(resources, scopes) + 1)};
+    JG_AUTO_FREE uint8_t *bits = jg_calloc(set.bit_count / 8 + 1, 1);
+    set.bits = bits;
+    if (!bits) {
+        s->failed = true;
+        return;
+    }
+    for (int i = 0; i < count; i++)
+        find_term(s, terms[i].lo, found_entities, &set);
+    for (uint32_t o = 0; set.any && jg_seg_origin_parts(s->view, o, parts); o++)
+        if (entity_in(&set, 2ull * parts[0]) || entity_in(&set, 2ull * parts[1] + 1))
+            add_origin(s, c, o);
+}
+
+bool jg_origin_matches(const jg_match_attr *attr, const jaeger_span_group *group)
+{
+    jaeger_attr found;
+    jaeger_scope scope;
+    switch (attr->where) {
+    case JG_MATCH_SCOPE_NAME:
+        jaeger_scope_read(group, &scope);
+        return jg_str_eq(scope.name, attr->want.text);
+    case JG_MATCH_SCOPE_VERSION:
+        jaeger_scope_read(group, &scope);
+        return jg_str_eq(scope.version, attr->want.text);
+    case JG_MATCH_ANYWHERE:
+        for (jaeger_iter it = jaeger_scope_attrs(group); jaeger_next_attr(&it, &found);)
+            if (jg_str_eq(found.key, attr->key) && jg_match_value(&attr->want, &found.value))
+                return true;
+        /* fall through */
+    case JG_MATCH_RESOURCE:
+        for (jaeger_iter it = jaeger_resource_attrs(group); jaeger_next_attr(&it, &found);)
+            if (jg_str_eq(found.key, attr->key) && jg_match_value(&attr->want, &found.value))
+                return true;
+        return false;
+    default:
+        return false;
+    }
+}
+
+static void add_scope_rows(search *s, condition *c, const jg_match_attr *attr)
+{
+    jaeger_span_group group;
+    for (uint32_t o = 0; o < jg_seg_origin_count(s->view); o++) {
+        if (!jg_seg_origin(s->view, o, &group))
+            s->damaged = true;
+        else if (jg_origin_matches(attr, &group))
+            add_origin(s, c, o);
+    }
+}
+
+static void add_status_rows(search *s, condition *c, uint32_t code)
+{
+    uint8_t status = (uint8_t)code;
+    find_term(s, jg_hash_piece(&status, 1, s->view->header.seed + JG_SEED_STATUS).lo, found_rows, c);
+}
+
+/** @return false: this attribute needs no list, the exact test is enough */
+static bool add_attr(search *s, const jg_match_attr *attr, condition *c)
+{
+    jg_hash128 terms[JG_TERMS_MAX];
+    uint64_t seed = s->view->header.seed;
+    int n = 0;
+    switch (attr->where) {
+    case JG_MATCH_ERROR:
+    case JG_MATCH_STATUS: {
+        bool is_error = attr->where == JG_MATCH_ERROR;
+        uint32_t code = is_error && attr->number == 1 ? JAEGER_STATUS_ERROR : attr->number;
+        if ((is_error && attr->number == 0) || (!is_error && code == JAEGER_STATUS_UNSET))
+            return false;
+        if (!is_error || attr->number == 1)
+            add_status_rows(s, c, code);
+        return true;
+    }
+    case JG_MATCH_KIND:
+        return false; /* with the operations */
+    case JG_MATCH_SCOPE_NAME:
+    case JG_MATCH_SCOPE_VERSION:
+        add_scope_rows(s, c, attr);
+        return true;
+    case JG_MATCH_ANYWHERE:
+        n = jg_attr_terms(attr, seed + JG_SEED_ATTR, terms);
+        for (int i = 0; i < n; i++)
+            find_term(s, terms[i].lo, found_rows, c);
+        /* fall through */
+    case JG_MATCH_RESOURCE:
+        n = n < 0 ? n : jg_attr_terms(attr, seed + JG_SEED_ORIGIN_ATTR, terms);
+        if (n < 0)
+            s->failed = true;
+        else
+            add_entity_rows(s, c, terms, n);
+        return true;
+    }
+    return false;
+}
+
+static condition *new_condition(search *s)
+{
+    condition *c = &s->conditions[s->condition_count++];
+    *c = (condition){.first = (uint32_t)(s->reader->refs.len / 4)};
+    return c;
+}
+
+/** @return false: no row can match */
+static bool add_attrs(search *s)
+{
+    for (size_t i = 0; i < s->match->attr_count && s->condition_count < CONDITIONS_MAX - 1; i++) {
+        condition *c = new_condition(s);
+        if (!add_attr(s, &s->match->attrs[i], c))
+            s->condition_count--;
+        else if (c->rows == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool op_matches(const jg_match *match, jaeger_str service, jaeger_str name, uint32_t kind)
+{
+    if (match->service.len && !jg_str_eq(match->service, service))
+        return false;
+    if (match->operation.len && !jg_str_eq(match->operation, name))
+        return false;
+    for (size_t i = 0; i < match->attr_count; i++)
+        if (match->attrs[i].where == JG_MATCH_KIND && match->attrs[i].number != kind)
+            return false;
+    return true;
+}
+
+static bool wants_ops(const jg_match *match)
+{
+    bool kinds = false;
+    for (size_t i = 0; i < match->attr_count; i++)
+        kinds = kinds || match->attrs[i].where == JG_MATCH_KIND;
+    return match->service.len || match->operation.len || kinds;
+}
+
+/** Service, operation and kind. @return false: no row can match */
+static bool add_ops(search *s)
+{
+    const jg_match *match = s->match;
+    if (!wants_ops(match))
+        return true;
+    const jg_bytes *refs = &s->view->sections[JG_SEC_OP_REFS];
+    condition *c = new_condition(s);
+    uint32_t count = jg_seg_string_count(s->view, JG_SEC_OPS), service, kind;
+    jaeger_str name, raw, service_name;
+    for (uint32_t i = 0; i < count && (i + 1ull) * 4 <= refs->len; i++) {
+        if (!jg_seg_op(s->view, i, &service, &name, &kind, &raw) ||
+            !jg_seg_string(s->view, JG_SEC_SERVICES, service, &service_name))
+            s->damaged = true;
+        else if (op_matches(match, service_name, name, kind))
+            add_ref(s, c, u32_at(refs, i));
+    }
+    return c->rows > 0;
+}
+
+/* ---- bitmaps
+ * ------------------------------------------------------------------------------------------------ */
+
+static void set_list(search *s, uint64_t *bits, uint32_t ref)
+{
+    jg_pb cursor;
+    uint32_t rows = s->view->header.span_count;
+    uint64_t row = 0, step, count = list_open(s, ref, &cursor);
+    if (ref & JG_REF_ROW) {
+        row = ref & ~JG_REF_ROW;
+        if (row < rows)
+            bits[row / 64] |= 1ull << (row & 63);
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (JG_UNLIKELY(!jg_pb_varint(&cursor, &step) || (row += step) >= rows)) {
+            s->damaged = true;
+            return;
+        }
+        bits[row / 64] |= 1ull << (row & 63);
+    }
+}
+
+static void set_condition(search *s, uint64_t *bits, const condition *c)
+{
+    for (uint32_t i = 0; i < c->count && !s->damaged; i++) {
+        uint32_t ref;
+        memcpy(&ref, s->reader->refs.data + ((size_t)c->first + i) * 4, 4);
+        set_list(s, bits, ref);
+    }
+}
+
+static void sort_conditions(search *s)
+{
+    for (uint32_t i = 1; i < s->condition_count; i++) {
+        condition c = s->conditions[i];
+        uint32_t j = i;
+        for (; j > 0 && s->conditions[j - 1].rows > c.rows; j--)
+            s->conditions[j] = s->conditions[j - 1];
+        s->conditions[j] = c;
+    }
+}
+
+/** Join all conditions in reader->bits. @return number of rows left */
+static uint64_t join(search *s, size_t words)
+{
+    uint64_t *bits = s->reader->bits, *more = s->reader->more_bits, left = s->view->header.span_count;
+    sort_conditions(s);
+    memset(bits, s->condition_count ? 0 : 0xff, words * 8);
+    if (!s->condition_count)
+        bits[words - 1] &= ~0ull >> ((words * 64 - left) & 63);
+    for (uint32_t i = 0; i < s->condition_count && left; i++) {
+        if (i == 0) {
+            set_condition(s, bits, &s->conditions[i]);
+        } else if (left <= FEW_ROWS && s->conditions[i].rows > LONG_LIST) {
+            break;
+        } else {
+            memset(more, 0, words * 8);
+            set_condition(s, more, &s->conditions[i]);
+        }
+        left = 0;
+        for (size_t w = 0; w < words; w++) {
+            bits[w] &= i ? more[w] : ~0ull;
+            left += (uint64_t)__builtin_popcountll(bits[w]);
+        }
+    }
+    return left;
+}
+
+static bool reserve_bits(jg_seg_reader *reader, size_t words)
+{
+    if (words <= reader->bits_cap)
+        return true;
+    jg_free(reader->bits);
+    jg_free(reader->more_bits);
+    reader->bits = jg_alloc(words * 8);
+    reader->more_bits = jg_alloc(words * 8);
+    reader->bits_cap = reader->bits && reader->more_bits ? words : 0;
+    return reader->bits_cap != 0;
+}
+
+/* ---- candidates
+ * --------------------------------------------------------------------------------------------- */
+
+/** The trace that holds a row; at most `below`. */
+static uint32_t trace_of_row(const jg_seg_view *view, uint32_t row, uint32_t below)
+{
+    const jg_seg_trace *traces = jg_seg_traces(view);
+    uint32_t low = 0, high = below;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (traces[middle].row0 <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool test_row(search *s, uint32_t i)
+{
+    jaeger_span span;
+    jaeger_span_group group;
+    const char *why;
+    jg_seg_reader *reader = s->reader;
+    if (!jg_match_times(s->match, reader->rows[i].start, reader->rows[i].end))
+        return false;
+    jg_buf_clear(&reader->span);
+    if (!jg_seg_origin(s->view, reader->rows[i].origin, &group) ||
+        !jg_seg_write_span(reader, i, &reader->span) || !jg_buf_ok(&reader->span) ||
+        !jg_span_index(reader->span.data, reader->span.len, &span, &why)) {
+        s->damaged = true;
+        return false;
+    }
+    span.group = &group;
+    return jg_match_span(s->match, &span);
+}
+
+static bool duration_may_match(const search *s, uint32_t row)
+{
+    uint8_t code = s->view->sections[JG_SEC_DURATIONS].ptr[row];
+    return code >= jg_duration_code(s->match->duration_min_ns) &&
+           code <= jg_duration_code(s->match->duration_max_ns);
+}
+
+/** Test the rows of a trace that are set in the bitmap, latest first, until one matches. */
+static jaeger_status test_trace(search *s, uint32_t number, uint32_t last_row, jg_hits *hits)
+{
+    const jg_seg_trace *trace = &jg_seg_traces(s->view)[number];
+    const uint64_t *bits = s->reader->bits;
+    bool decoded = false;
+    for (uint32_t row = last_row + 1; row-- > trace->row0;) {
+        if (!(bits[row / 64] >> (row & 63) & 1) || !duration_may_match(s, row))
+            continue;
+        if (!decoded) {
+            jaeger_status status = jg_seg_decode_trace(s->reader, s->view, number);
+            if (status != JAEGER_OK)
+                return status;
+            decoded = true;
+        }
+        if (row - trace->row0 >= trace->row_count)
+            return JAEGER_DATA_LOSS;
+        uint64_t start = s->reader->rows[row - trace->row0].start;
+        if (!jg_hits_wants(hits, start))
+            return JAEGER_OK; /* rows before it are older still */
+        if (test_row(s, row - trace->row0))
+            return jg_hits_add(hits, trace->trace_id, start) ? JAEGER_OK : JAEGER_RESOURCE_EXHAUSTED;
+        if (s->damaged)
+            return JAEGER_DATA_LOSS;
+    }
+    return JAEGER_OK;
+}
+
+static bool trace_may_match(const search *s, const jg_seg_trace *trace, const jg_hits *hits)
+{
+    return jg_hits_wants(hits, trace->max_start) && trace->max_start >= s->match->start_min_unix_ns &&
+           trace->min_start <= s->match->start_max_unix_ns;
+}
+
+static jaeger_status walk(search *s, size_t words, jg_hits *hits, jaeger_call *call)
+{
+    const uint64_t *bits = s->reader->bits;
+    uint32_t below = s->view->header.trace_count, seen = 0;
+    for (size_t w = words; w-- > 0;) {
+        uint64_t word = bits[w];
+        while (word && below) {
+            uint32_t row = (uint32_t)(w * 64 + 63 - (size_t)__builtin_clzll(word));
+            uint32_t number = trace_of_row(s->view, row, below);
+            const jg_seg_trace *trace = &jg_seg_traces(s->view)[number];
+            if (trace->row0 > row)
+                return JAEGER_DATA_LOSS;
+            if (trace_may_match(s, trace, hits)) {
+                jaeger_status status = test_trace(s, number, row, hits);
+                if (status == JAEGER_OK && ++seen % CHECK_TRACES == 0)
+                    status = jaeger_call_check(call);
+                if (status != JAEGER_OK)
+                    return status;
+            }
+            below = number;             /* rows of this trace are done */
+            if (trace->row0 < w * 64) { /* and it began in an earlier word: go on there */
+                w = trace->row0 / 64;
+                word = bits[w] & ((1ull << (trace->row0 & 63)) - 1);
+            } else {
+                word &= (1ull << (trace->row0 & 63)) - 1;
+            }
+        }
+    }
+    return JAEGER_OK;
+}
+
+jaeger_status jg_seg_search(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
+                            jg_hits *hits, jaeger_call *call)
+{
+    search s = {.reader = reader, .view = view, .match = match};
+    size_t words = ((size_t)view->header.span_count + 63) / 64;
+    if (words == 0 || match->duration_min_ns > view->header.max_duration)
+        return JAEGER_OK;
+    jg_buf_clear(&reader->refs);
+    bool possible = add_attrs(&s) && add_ops(&s);
+    if (s.damaged)
+        return JAEGER_DATA_LOSS;
+    if (s.failed || !jg_buf_ok(&reader->refs) || !reserve_bits(reader, words))
+        return jg_fail_oom(&call->error);
+    if (!possible || join(&s, words) == 0)
+        return s.damaged ? JAEGER_DATA_LOSS : JAEGER_OK;
+    if (s.damaged)
+        return JAEGER_DATA_LOSS;
+    jaeger_status status = walk(&s, words, hits, call);
+    return status == JAEGER_RESOURCE_EXHAUSTED ? jg_fail_oom(&call->error) : status;
+}
