@@ -401,8 +401,15 @@ static void put_time(jg_buf *out, int64_t unix_ns)
     jg_buf_lit(out, " +0000 UTC");
 }
 
-/** The attribute with the warnings that were there (an array, in `before`) and one more. */
-static void put_warning(jg_buf *out, const jg_pb_field *before, int64_t end, int64_t new_end)
+static void put_list_item(jg_buf *out, jaeger_str text)
+{
+    size_t item = jg_pb_begin(out, JG_OTLP_LIST_VALUES, 2);
+    jg_pb_write_str(out, JG_OTLP_ANY_STRING, text);
+    jg_pb_end(out, item, 2);
+}
+
+/** The attribute with the warnings that were there (a list, or its text) and one more. */
+static void put_warning(jg_buf *out, const jaeger_value *before, int64_t end, int64_t new_end)
 {
     JG_AUTO_BUF jg_buf text = JG_BUF_INIT(512);
     jg_buf_lit(&text, "Negative duration detected, sanitizing end timestamp. Original end timestamp: ");
@@ -413,11 +420,15 @@ static void put_warning(jg_buf *out, const jg_pb_field *before, int64_t end, int
     jg_pb_write_str(out, JG_OTLP_KEY_VALUE_KEY, WARNINGS_KEY);
     size_t any = jg_pb_begin(out, JG_OTLP_KEY_VALUE_VALUE, 2);
     size_t list = jg_pb_begin(out, JG_OTLP_ANY_ARRAY, 2);
-    if (before)
-        jg_buf_append(out, before->ptr, before->len);
-    size_t item = jg_pb_begin(out, JG_OTLP_LIST_VALUES, 2);
-    jg_pb_write_str(out, JG_OTLP_ANY_STRING, jg_buf_view(&text));
-    jg_pb_end(out, item, 2);
+    if (before && before->type == JAEGER_VALUE_ARRAY) {
+        jg_buf_str(out, before->u.s);
+    } else if (before) {
+        JG_AUTO_BUF jg_buf old = JG_BUF_INIT(out->max);
+        jg_value_text(&old, before);
+        put_list_item(out, jg_buf_view(&old));
+        out->failed |= old.failed;
+    }
+    put_list_item(out, jg_buf_view(&text));
     jg_pb_end(out, list, 2);
     jg_pb_end(out, any, 2);
     jg_pb_end(out, attr, 2);
@@ -437,9 +448,7 @@ static void repair_fields(jg_buf *out, const jaeger_span *span)
         if (!late && !warned && f.number == JG_OTLP_SPAN_ATTRIBUTES) {
             jaeger_attr attr = jg_attr_read(jg_pb_str(&f));
             if (jg_str_eq(attr.key, WARNINGS_KEY)) {
-                bool is_list = attr.value.type == JAEGER_VALUE_ARRAY;
-                jg_pb_field list = {.ptr = (const uint8_t *)attr.value.u.s.ptr, .len = attr.value.u.s.len};
-                put_warning(out, is_list ? &list : NULL, end, new_end);
+                put_warning(out, &attr.value, end, new_end);
                 warned = true;
                 continue;
             }

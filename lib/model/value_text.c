@@ -9,14 +9,18 @@
 #include "core/str.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TEXT_BYTES_MAX (16u << 20) /* one value comes from one message, which is smaller */
 
 static void write_json(jg_json_out *json, const jaeger_value *value);
 
+/** By key; equal keys keep their order, which is that of their addresses. */
 static int attr_order(const void *a, const void *b)
 {
-    return jg_str_cmp(((const jaeger_attr *)a)->key, ((const jaeger_attr *)b)->key);
+    const jaeger_attr *x = a, *y = b;
+    int order = jg_str_cmp(x->key, y->key);
+    return order ? order : (x->raw.ptr > y->raw.ptr) - (x->raw.ptr < y->raw.ptr);
 }
 
 static void write_map(jg_json_out *json, jaeger_value map)
@@ -35,6 +39,8 @@ static void write_map(jg_json_out *json, jaeger_value map)
     qsort(attrs, n, sizeof *attrs, attr_order);
     jg_json_object(json);
     for (i = 0; i < n; i++) {
+        if (i + 1 < n && jg_str_eq(attrs[i].key, attrs[i + 1].key))
+            continue; /* the last of equal keys counts */
         jg_json_key(json, attrs[i].key);
         write_json(json, &attrs[i].value);
     }
@@ -61,7 +67,10 @@ static void write_json(jg_json_out *json, const jaeger_value *value)
         jg_json_double(json, value->u.d, 1);
         break;
     case JAEGER_VALUE_BYTES:
-        jg_json_base64(json, value->u.s);
+        if (value->u.s.len)
+            jg_json_base64(json, value->u.s);
+        else
+            jg_json_null(json); /* a nil slice */
         break;
     case JAEGER_VALUE_ARRAY:
         jg_json_array(json);
@@ -84,6 +93,30 @@ static void write_double(jg_buf *out, double d)
         jg_buf_append(out, text, jg_double_to_text(d, 1, text));
 }
 
+/** encoding/json escapes U+2028 and U+2029 also where it leaves < > & alone. */
+static void escape_separators(jg_buf *out, size_t from)
+{
+    size_t count = 0;
+    for (size_t i = from; i + 2 < out->len; i++)
+        count +=
+            memcmp(out->data + i, "\xe2\x80\xa8", 3) == 0 || memcmp(out->data + i, "\xe2\x80\xa9", 3) == 0;
+    if (count == 0 || !jg_buf_reserve(out, 3 * count))
+        return;
+    /* from the end, so that no byte is overwritten before it was moved */
+    uint8_t *to = out->data + out->len + 3 * count;
+    const uint8_t *at = out->data + out->len;
+    out->len += 3 * count;
+    while (to != at) {
+        if (at - (out->data + from) >= 3 && at[-3] == 0xe2 && at[-2] == 0x80 && (at[-1] & 0xfe) == 0xa8) {
+            at -= 3;
+            to -= 6;
+            memcpy(to, at[2] & 1 ? "\\u2029" : "\\u2028", 6);
+        } else {
+            *--to = *--at;
+        }
+    }
+}
+
 void jg_value_text(jg_buf *out, const jaeger_value *value)
 {
     jg_json_out json = JG_JSON_OUT_INIT(out);
@@ -104,8 +137,11 @@ void jg_value_text(jg_buf *out, const jaeger_value *value)
         }
         break;
     }
-    default:
+    default: {
+        size_t from = out->len;
         write_json(&json, value);
+        escape_separators(out, from);
+    }
     }
 }
 

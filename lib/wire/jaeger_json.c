@@ -139,7 +139,10 @@ static void write_tag(writer *w, jg_json_out *json, jaeger_str key, const jaeger
         jg_json_double(json, value->u.d, 1);
         break;
     case JAEGER_VALUE_BYTES:
-        jg_json_base64(json, value->u.s);
+        if (value->u.s.len)
+            jg_json_base64(json, value->u.s);
+        else
+            jg_json_null(json); /* a nil slice */
         break;
     case JAEGER_VALUE_ARRAY:
     case JAEGER_VALUE_MAP:

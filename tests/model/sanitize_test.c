@@ -240,6 +240,22 @@ static void sanitize_adds_to_warnings_that_are_there(void **state)
     assert_false(jaeger_next_value(&items, &text));
 }
 
+static void sanitize_keeps_warnings_that_are_a_text(void **state)
+{
+    (void)state;
+    jaeger_builder *b = begin("s");
+    add_span(b, JAEGER_STR("n"), 5, 1);
+    jaeger_builder_attr_str(b, JAEGER_STR("@jaeger@warnings"), JAEGER_STR("old"));
+    JG_AUTO_BATCH jaeger_batch *batch = finish(b);
+    assert_ok(jg_sanitize(&batch, NULL));
+    jaeger_value text;
+    jaeger_iter items =
+        jaeger_array_values(value_of(jaeger_span_attrs(jaeger_batch_spans(batch)), "@jaeger@warnings"));
+    assert_true(jaeger_next_value(&items, &text));
+    assert_str(text.u.s, "old");
+    assert_true(jaeger_next_value(&items, &text));
+}
+
 static void sanitize_survives_failing_allocations(void **state)
 {
     (void)state;
@@ -268,6 +284,7 @@ int main(void)
         cmocka_unit_test(sanitize_keeps_bad_texts_as_bytes),
         cmocka_unit_test(sanitize_gives_every_span_a_duration),
         cmocka_unit_test(sanitize_adds_to_warnings_that_are_there),
+        cmocka_unit_test(sanitize_keeps_warnings_that_are_a_text),
         cmocka_unit_test(sanitize_survives_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,6 +135,17 @@ static void jaeger_json_parts(void **state)
          "{\"serviceName\":\"\",\"tags\":[{\"key\":\"x\",\"type\":\"int64\",\"value\":1}]}"},
         {SPANS(SERVICE, "", "{" IDS ",\"status\":{\"code\":1}}"),
          "\"tags\":[{\"key\":\"otel.status_code\",\"type\":\"string\",\"value\":\"OK\"}]"},
+        /* as encoding/json prints them: nil bytes, the last of equal keys, U+2028 also inside lists */
+        {SPANS(SERVICE, "", "{" IDS ",\"attributes\":[{\"key\":\"b\",\"value\":{\"bytesValue\":\"\"}}]}"),
+         "\"type\":\"binary\",\"value\":null}"},
+        {SPANS(SERVICE, "",
+               "{" IDS ",\"attributes\":[{\"key\":\"m\",\"value\":{\"kvlistValue\":{\"values\":["
+               "{\"key\":\"k\",\"value\":{\"intValue\":1}},{\"key\":\"k\",\"value\":{\"intValue\":2}}]}}}]}"),
+         "\"value\":\"{\\\"k\\\":2}\"}"},
+        {SPANS(SERVICE, "",
+               "{" IDS ",\"attributes\":[{\"key\":\"l\",\"value\":{\"arrayValue\":{\"values\":["
+               "{\"bytesValue\":\"\"},{\"stringValue\":\"\\u2028<\\u2029\"}]}}}]}"),
+         "\"value\":\"[null,\\\"\\\\u2028\\u003c\\\\u2029\\\"]\"}"},
         /* an event without a name has no field for it */
         {SPANS(SERVICE, "", "{" IDS ",\"events\":[{\"timeUnixNano\":\"1000\"}]}"),
          "\"logs\":[{\"timestamp\":1,\"fields\":[]}]"},
