@@ -62,6 +62,8 @@ static jaeger_status run(jg_adjust_work *work)
     if (!work->edits)
         return jg_fail_oom(work->err);
     JG_TRY(jg_adjust_skew(work));
+    for (size_t i = 0; i < work->count; i++)
+        work->edits[i].warned_early = work->edits[i].warnings != NULL;
     JG_TRY(jg_adjust_library(work));
     JG_TRY(drop_links(work));
     for (size_t i = 0; i < work->count; i++)

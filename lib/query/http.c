@@ -81,23 +81,33 @@ static const route *find_route(jg_http_call *c, jaeger_str path)
         if (!method_matches(routes[i].method, c->request->method) ||
             !pattern_matches(routes[i].pattern, path, &variable))
             continue;
-        if (variable.len && !jg_url_decode(c->call->arena, variable, false, &c->variable))
-            return NULL;
-        return &routes[i];
+        bool ok = variable.len == 0 || jg_url_decode(c->call->arena, variable, false, &c->variable);
+        return ok ? &routes[i] : NULL;
     }
     return NULL;
 }
 
-static void redirect_to_base(jg_http_call *c)
+/** The path names a folder: say so with a '/' at its end. */
+static void redirect_to_folder(jg_http_call *c)
 {
     jaeger_arena *arena = c->call->arena;
-    jaeger_str base = c->http->base_path, query = c->request->query;
+    jaeger_str path = c->request->path, query = c->request->query;
     jaeger_str to = query.len
-                        ? jg_arena_printf(arena, "%.*s/?%.*s", JAEGER_STR_ARGS(base), JAEGER_STR_ARGS(query))
-                        : jg_arena_printf(arena, "%.*s/", JAEGER_STR_ARGS(base));
+                        ? jg_arena_printf(arena, "%.*s/?%.*s", JAEGER_STR_ARGS(path), JAEGER_STR_ARGS(query))
+                        : jg_arena_printf(arena, "%.*s/", JAEGER_STR_ARGS(path));
+    JG_AUTO_BUF jg_buf body = JG_BUF_INIT(JG_RESPONSE_BYTES);
+    jg_buf_lit(&body, "<a href=\"");
+    for (size_t i = 0; i < to.len; i++) {
+        if (to.ptr[i] == '&')
+            jg_buf_lit(&body, "&amp;");
+        else if (to.ptr[i] == '<' || to.ptr[i] == '>' || to.ptr[i] == '"' || to.ptr[i] == '\'')
+            jg_buf_printf(&body, "&#%d;", to.ptr[i]);
+        else
+            jg_buf_byte(&body, (uint8_t)to.ptr[i]);
+    }
+    jg_buf_lit(&body, "\">Temporary Redirect</a>.\n\n");
     c->reply->add_header(c->reply->self, "Location", to);
-    jg_http_answer(c, 307, "text/html; charset=utf-8",
-                   JAEGER_STR("<a href=\"./\">Temporary Redirect</a>.\n\n"));
+    jg_http_answer(c, 307, "text/html; charset=utf-8", jg_buf_view(&body));
 }
 
 static void serve_ui(jg_http_call *c, jaeger_str path)
@@ -119,9 +129,14 @@ static void serve_ui(jg_http_call *c, jaeger_str path)
 /** @return the name of the route, for the metric */
 static const char *dispatch(jg_http_call *c)
 {
-    jaeger_str path = c->request->path, base = c->http->base_path;
-    if (base.len && jg_str_eq(path, base)) {
-        redirect_to_base(c);
+    jaeger_str path = c->request->path, base = c->http->base_path, decoded;
+    if (!jg_url_decode(c->call->arena, path, false, &decoded)) {
+        jg_http_answer(c, 400, "text/plain; charset=utf-8", JAEGER_STR("400 Bad Request"));
+        return "";
+    }
+    if ((base.len && jg_str_eq(path, base)) ||
+        (jg_str_starts(path, base) && jg_str_is(jg_str_skip(path, base.len), "/api"))) {
+        redirect_to_folder(c);
         return "";
     }
     if (!jg_str_starts(path, base) || path.len == base.len || path.ptr[base.len] != '/') {
@@ -134,7 +149,7 @@ static const char *dispatch(jg_http_call *c)
         r->handle(c);
         return r->name;
     }
-    if (jg_str_is(path, "/api") || jg_str_starts(path, JAEGER_STR("/api/"))) {
+    if (jg_str_starts(path, JAEGER_STR("/api/"))) {
         jg_http_not_found(c);
         return "/api/";
     }

@@ -364,6 +364,9 @@ jaeger_status jg_go_string_map(jaeger_str json, jaeger_arena *arena, jg_attr_lis
         return JAEGER_OK;
     if (in.pos >= in.end)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "unexpected end of JSON input");
+    if (type == JG_JSON_NONE)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "invalid character '%c' looking for beginning of value",
+                       *in.pos);
     return jg_fail(err, JAEGER_INVALID_ARGUMENT, "%s at offset %zu", in.fault, jg_json_in_offset(&in));
 }
 

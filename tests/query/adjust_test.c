@@ -175,6 +175,18 @@ static void adjust_moves_library_attributes_to_the_resource(void **state)
         WARNINGS(TEXT("conflicting values between Span and Resource for attribute telemetry.sdk.version"))), NULL);
 }
 
+static void adjust_leaves_attributes_in_the_order_of_jaeger(void **state)
+{
+    (void)state;
+    /* a removed attribute gives its place to the last one, which may be the warnings */
+    assert_adjusted(TRACE(RESOURCE("", SPAN("01", "," ATTRS(STR("a", "1") "," STR("telemetry.sdk.name", "x") ","
+                                                         STR("y", "2") "," STR("z", "3"))))), 0,
+                    "\"spanId\":\"0000000000000001\"," ATTRS(STR("a", "1") "," STR("z", "3") "," STR("y", "2")), NULL);
+    assert_adjusted(TRACE(RESOURCE("", SPAN("01", PARENT("09") "," ATTRS(STR("telemetry.sdk.name", "x") "," STR("z", "3"))))), 0,
+                    ATTRS(WARNINGS(TEXT("parent span ID=0000000000000009 is not in the trace; skipping clock skew adjustment"))
+                          "," STR("z", "3")), NULL);
+}
+
 static void adjust_removes_links_without_a_trace(void **state)
 {
     (void)state;
@@ -218,6 +230,7 @@ int main(void)
         cmocka_unit_test(adjust_survives_circles_and_long_chains),
         cmocka_unit_test(adjust_prints_numeric_ip_addresses),
         cmocka_unit_test(adjust_moves_library_attributes_to_the_resource),
+        cmocka_unit_test(adjust_leaves_attributes_in_the_order_of_jaeger),
         cmocka_unit_test(adjust_removes_links_without_a_trace),
         cmocka_unit_test(adjust_appends_to_warnings_that_are_there),
         cmocka_unit_test(adjust_leaves_a_shared_batch_alone),

@@ -25,6 +25,7 @@ typedef struct jg_span_edit {
     int64_t event_shift_ns;
     uint8_t moved_keys; /* bits: library attributes that went to the resource */
     bool drops_links;   /* links without a trace id */
+    bool warned_early;  /* there were warnings before library attributes moved: see write.c */
     bool is_new;        /* anything above, or the times in the index entry */
 } jg_span_edit;
 

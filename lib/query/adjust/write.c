@@ -148,9 +148,9 @@ static void take_apart(parts *p, jaeger_arena *arena, const jaeger_span *span)
 
 int jg_library_key(jaeger_str key)
 {
-    static const char *const keys[JG_LIBRARY_KEY_COUNT] = {"telemetry.sdk.language", "telemetry.sdk.name",
-                                                           "telemetry.sdk.version", "telemetry.distro.name",
-                                                           "telemetry.distro.version"};
+    static const char *const keys[JG_LIBRARY_KEY_COUNT] = {
+        "telemetry.distro.name", "telemetry.distro.version", "telemetry.sdk.language", "telemetry.sdk.name",
+        "telemetry.sdk.version"};
     if (!jg_str_starts(key, JAEGER_STR("telemetry.")))
         return -1;
     for (int i = 0; i < JG_LIBRARY_KEY_COUNT; i++)
@@ -215,27 +215,58 @@ static void write_warnings(jg_buf *out, const jaeger_value *old, const jg_warnin
     jg_pb_end(out, attr, 2);
 }
 
+/** Stands for the warnings attribute where a span has none yet. */
+static const item new_warnings = {.key = {"@jaeger@warnings", 16}};
+
+static size_t warnings_at(const items *attrs)
+{
+    size_t i = 0;
+    while (i < attrs->count && !jg_str_eq(attrs->list[i].key, JG_WARNINGS_KEY))
+        i++;
+    return i;
+}
+
+static void append_warnings(parts *p, jaeger_arena *arena)
+{
+    if (warnings_at(&p->attrs) == p->attrs.count)
+        add(p, arena, &p->attrs, new_warnings.key, new_warnings.raw);
+}
+
+/** Attributes in the order that Jaeger's adjusters leave: a removed one gives its place to the last, and
+ * warnings come to the end when there is a first one. */
+static void edit_attrs(parts *p, jaeger_arena *arena, const jg_span_edit *edit)
+{
+    if (edit->warned_early)
+        append_warnings(p, arena);
+    for (int key = 0; key < JG_LIBRARY_KEY_COUNT; key++) {
+        size_t i = 0;
+        while (i < p->attrs.count && jg_library_key(p->attrs.list[i].key) != key)
+            i++;
+        if (i == p->attrs.count)
+            continue;
+        if (edit->moved_keys >> key & 1)
+            p->attrs.list[i] = p->attrs.list[--p->attrs.count];
+        else if (edit->warnings)
+            append_warnings(p, arena);
+    }
+    if (edit->warnings)
+        append_warnings(p, arena);
+}
+
 static void write_span_attrs(jg_buf *out, const items *attrs, const jg_span_edit *edit)
 {
-    bool warned = !edit || !edit->warnings;
     uint32_t ip;
     for (size_t i = 0; i < attrs->count; i++) {
         const item *attr = &attrs->list[i];
-        int library = edit && edit->moved_keys ? jg_library_key(attr->key) : -1;
-        if (library >= 0 && edit->moved_keys >> library & 1)
-            continue;
-        if (!warned && jg_str_eq(attr->key, JG_WARNINGS_KEY)) {
+        if (edit && edit->warnings && jg_str_eq(attr->key, JG_WARNINGS_KEY)) {
             jaeger_value old = jg_attr_read(attr->raw).value;
-            write_warnings(out, &old, edit->warnings);
-            warned = true;
+            write_warnings(out, attr->raw.ptr ? &old : NULL, edit->warnings);
         } else if (numeric_ip(attr->key, attr->raw, &ip)) {
             write_ip(out, JG_OTLP_SPAN_ATTRIBUTES, attr->key, ip);
         } else {
             jg_pb_write_str(out, JG_OTLP_SPAN_ATTRIBUTES, attr->raw);
         }
     }
-    if (!warned)
-        write_warnings(out, NULL, edit->warnings);
 }
 
 /** Gather and write the attributes `field` of a message that has nothing else repeated. */
@@ -336,7 +367,9 @@ void jg_span_write(jg_buf *out, jaeger_arena *scratch, const jaeger_span *span, 
     parts p = {0};
     uint8_t notes = 0;
     take_apart(&p, scratch, span);
-    if (!edit) {
+    if (edit) {
+        edit_attrs(&p, scratch, edit);
+    } else {
         sort_attrs(&p.attrs);
         sort(&p.events);
     }
