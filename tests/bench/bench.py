@@ -61,7 +61,7 @@ class Server:
 
     def start(self):
         begin = time.monotonic()
-        self.process = subprocess.Popen([self.build / "cmd/jaeger-all-in-one/jaeger-all-in-one", "--config",
+        self.process = subprocess.Popen([self.build / "cmd/jaeger-all-in-one", "--config",
                                          self.directory / "bench.yaml"])
         while True:
             try:
@@ -210,7 +210,7 @@ def start(build, args):
     server = Server(build, "memory: ")
     seconds = server.start()
     time.sleep(0.5)
-    binary = build / "cmd/jaeger-all-in-one/jaeger-all-in-one"
+    binary = build / "cmd/jaeger-all-in-one"
     library = next(build.glob("lib/libjaeger.so.0.*"))
     sizes = []
     for path in (binary, library):

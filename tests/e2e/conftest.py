@@ -14,7 +14,7 @@ import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("JAEGER_BUILD", ROOT / "build"))
-ALL_IN_ONE = BUILD / "cmd/jaeger-all-in-one/jaeger-all-in-one"
+ALL_IN_ONE = BUILD / "cmd/jaeger-all-in-one"
 LOADGEN = BUILD / "tests/loadgen"
 
 
