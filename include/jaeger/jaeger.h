@@ -8,6 +8,7 @@
 #include <jaeger/batch.h>
 #include <jaeger/component.h>
 #include <jaeger/config.h>
+#include <jaeger/ingest.h>
 #include <jaeger/query.h>
 #include <jaeger/sampling.h>
 #include <jaeger/service.h>
