@@ -29,6 +29,7 @@
 #define JG_HTTP_STALL_NS          (60ull * 1000000000ull)  /* for a head, a handshake, a slice of a reply */
 #define JG_HTTP_BODY_RATE_MIN     1024         /* bytes a second of a body, after the stall time */
 #define JG_HTTP_REPLY_WAITING_MAX (256u << 10) /* bytes of a streamed reply that wait for the client */
+#define JG_HTTP_CLIENT_IDLE_MAX   100          /* open connections of one client; confighttp's default */
 #define JG_HTTP_REPLY_BYTES_MAX   (256u << 20) /* a reply in one piece */
 #define JG_IN_FLIGHT_BYTES_MAX    (256u << 20) /* request bytes admitted at once by one listener set */
 #define JG_WORKERS_MAX            64   /* threads that may block in storage at once; each costs < 32 KiB */

@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/str.h"
+#include "net/sigpipe.h"
 #include <errno.h>
 #include <limits.h>
 #include <netdb.h>
@@ -14,11 +15,9 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define UNACKNOWLEDGED_MS                                                                                    \
@@ -152,27 +151,6 @@ jaeger_status jg_dial(const jg_dial_target *target, uint64_t deadline_ns, int *r
 /* ---- TLS --------------------------------------------------------------------------------------------------
  */
 
-/** OpenSSL writes without MSG_NOSIGNAL, and the thread may be the embedder's: hold SIGPIPE back. */
-static bool hold_sigpipe(sigset_t *before)
-{
-    sigset_t pipe_only, pending;
-    (void)sigemptyset(&pipe_only);
-    (void)sigaddset(&pipe_only, SIGPIPE);
-    (void)sigpending(&pending);
-    (void)pthread_sigmask(SIG_BLOCK, &pipe_only, before);
-    return sigismember(&pending, SIGPIPE) == 1;
-}
-
-static void let_sigpipe_go(const sigset_t *before, bool was_pending)
-{
-    sigset_t pipe_only;
-    (void)sigemptyset(&pipe_only);
-    (void)sigaddset(&pipe_only, SIGPIPE);
-    if (!was_pending)
-        (void)sigtimedwait(&pipe_only, NULL, &(struct timespec){0});
-    (void)pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
 static jaeger_status fail_handshake(SSL *ssl, jaeger_error *err)
 {
     char text[160];
@@ -185,8 +163,8 @@ static jaeger_status fail_handshake(SSL *ssl, jaeger_error *err)
 
 jaeger_status jg_dial_tls(SSL *ssl, int fd, uint64_t deadline_ns, jaeger_error *err)
 {
-    sigset_t before;
-    bool was_pending = hold_sigpipe(&before);
+    jg_sigpipe sigpipe;
+    jg_sigpipe_hold(&sigpipe);
     jaeger_status status = SSL_set_fd(ssl, fd) ? JAEGER_OK : jg_fail_oom(err);
     while (status == JAEGER_OK) {
         ERR_clear_error();
@@ -199,6 +177,6 @@ jaeger_status jg_dial_tls(SSL *ssl, int fd, uint64_t deadline_ns, jaeger_error *
         else if (!wait_for(fd, want == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_ns))
             status = jg_fail(err, JAEGER_DEADLINE_EXCEEDED, "connection error: TLS handshake took too long");
     }
-    let_sigpipe_go(&before, was_pending);
+    jg_sigpipe_release(&sigpipe);
     return status;
 }

@@ -117,25 +117,33 @@ static const jaeger_field keepalive_client_fields[] = {
 };
 
 #define CLIENT(member, key, kind, ...) FIELD(jg_grpc_client_settings, member, key, kind, __VA_ARGS__)
-const jaeger_field jg_grpc_client_fields[] = {
-    CLIENT(endpoint, "endpoint", JAEGER_FIELD_STR,
-           .doc = "host:port; http:// means plain, https:// means TLS; or unix:path"),
-    CLIENT(compression, "compression", JAEGER_FIELD_STR, .doc = "gzip, snappy, zstd, none or empty"),
-    CLIENT(tls, "tls", JAEGER_FIELD_BLOCK, .sub = jg_tls_client_fields, .sub_size = sizeof(jg_tls_settings),
-           .doc = "TLS is on unless insecure: true"),
-    CLIENT(keepalive, "keepalive", JAEGER_FIELD_OPTIONAL_N, .sub = keepalive_client_fields,
-           .sub_size = sizeof(jg_keepalive_client_settings), .doc = "pings"),
-    CLIENT(read_buffer_size, "read_buffer_size", JAEGER_FIELD_U64, .doc = "accepted for compatibility"),
-    CLIENT(write_buffer_size, "write_buffer_size", JAEGER_FIELD_U64, .doc = "accepted for compatibility"),
-    CLIENT(wait_for_ready, "wait_for_ready", JAEGER_FIELD_BOOL,
-           .doc = "calls wait for a connection up to their deadline"),
-    CLIENT(headers, "headers", JAEGER_FIELD_PAIRS, .doc = "metadata of every call"),
-    CLIENT(user_agent, "user_agent", JAEGER_FIELD_STR, .doc = "instead of ours"),
-    CLIENT(balancer_name, "balancer_name", JAEGER_FIELD_STR, .fallback = "round_robin",
-           .doc = "round_robin or pick_first"),
-    CLIENT(authority, "authority", JAEGER_FIELD_STR, .doc = ":authority, instead of the endpoint"),
-    CLIENT(auth, "auth", JAEGER_FIELD_OPTIONAL_N, .sub = jg_auth_fields, .sub_size = sizeof(jg_auth_settings),
-           .doc = "authenticator extension"),
-    CLIENT(middlewares, "middlewares", JAEGER_FIELD_STRS, .doc = "accepted for compatibility"),
+#define GRPC_CLIENT_FIELDS(compression_default)                                                              \
+    CLIENT(endpoint, "endpoint", JAEGER_FIELD_STR,                                                           \
+           .doc = "host:port; http:// means plain, https:// means TLS; or unix:path"),                       \
+        CLIENT(compression, "compression", JAEGER_FIELD_STR, .fallback = (compression_default),              \
+               .doc = "gzip, snappy, zstd, none or empty"),                                                  \
+        CLIENT(tls, "tls", JAEGER_FIELD_BLOCK, .sub = jg_tls_client_fields,                                  \
+               .sub_size = sizeof(jg_tls_settings), .doc = "TLS is on unless insecure: true"),               \
+        CLIENT(keepalive, "keepalive", JAEGER_FIELD_OPTIONAL_N, .sub = keepalive_client_fields,              \
+               .sub_size = sizeof(jg_keepalive_client_settings), .doc = "pings"),                            \
+        CLIENT(read_buffer_size, "read_buffer_size", JAEGER_FIELD_U64, .doc = "accepted for compatibility"), \
+        CLIENT(write_buffer_size, "write_buffer_size", JAEGER_FIELD_U64,                                     \
+               .doc = "accepted for compatibility"),                                                         \
+        CLIENT(wait_for_ready, "wait_for_ready", JAEGER_FIELD_BOOL,                                          \
+               .doc = "calls wait for a connection up to their deadline"),                                   \
+        CLIENT(headers, "headers", JAEGER_FIELD_PAIRS, .doc = "metadata of every call"),                     \
+        CLIENT(user_agent, "user_agent", JAEGER_FIELD_STR, .doc = "instead of ours"),                        \
+        CLIENT(balancer_name, "balancer_name", JAEGER_FIELD_STR, .fallback = "round_robin",                  \
+               .doc = "round_robin or pick_first"),                                                          \
+        CLIENT(authority, "authority", JAEGER_FIELD_STR, .doc = ":authority, instead of the endpoint"),      \
+        CLIENT(auth, "auth", JAEGER_FIELD_OPTIONAL_N, .sub = jg_auth_fields,                                 \
+               .sub_size = sizeof(jg_auth_settings), .doc = "authenticator extension"),                      \
+        CLIENT(middlewares, "middlewares", JAEGER_FIELD_STRS, .doc = "accepted for compatibility")
+
+const jaeger_field jg_grpc_client_fields[] = {GRPC_CLIENT_FIELDS(NULL), {.kind = JAEGER_FIELD_END}};
+const jaeger_field jg_grpc_client_gzip_fields[] = {GRPC_CLIENT_FIELDS("gzip"), {.kind = JAEGER_FIELD_END}};
+
+const jaeger_field jg_http_compression_fields[] = {
+    {.name = "level", .kind = JAEGER_FIELD_I64, .doc = "of the coding; 0: its default"},
     {.kind = JAEGER_FIELD_END},
 };

@@ -83,7 +83,27 @@ typedef struct jg_grpc_client_settings {
     jaeger_str_list middlewares;
 } jg_grpc_client_settings;
 
-extern const jaeger_field jg_grpc_client_fields[];
+/** An HTTP client; a component puts JG_HTTP_CLIENT_FIELDS into its table, with its own default timeout. */
+typedef struct jg_http_client_settings {
+    jaeger_str endpoint, proxy_url;
+    jg_tls_settings tls;
+    uint64_t read_buffer_size, write_buffer_size, timeout_ns;
+    jaeger_pair_list headers;
+    jg_auth_settings auth;
+    jaeger_str compression;
+    struct {
+        int64_t level;
+    } compression_params;
+    uint64_t max_idle_conns, max_idle_conns_per_host, max_conns_per_host; /* 0: no limit of their own */
+    uint64_t idle_conn_timeout_ns;
+    bool disable_keep_alives, force_attempt_http2;
+    uint64_t http2_read_idle_timeout_ns, http2_ping_timeout_ns;
+    const jaeger_config *cookies;
+    jaeger_str_list middlewares;
+} jg_http_client_settings;
+
+extern const jaeger_field jg_grpc_client_fields[], jg_grpc_client_gzip_fields[]; /* the latter compress */
+extern const jaeger_field jg_http_compression_fields[];
 extern const jaeger_field jg_tls_server_fields[], jg_tls_client_fields[], jg_cors_fields[], jg_auth_fields[],
     jg_grpc_keepalive_server_fields[];
 
@@ -141,6 +161,50 @@ extern const jaeger_field jg_tls_server_fields[], jg_tls_client_fields[], jg_cor
      .doc = "pings and ages of connections"},                                                                          \
     {.name = "include_metadata", .kind = JAEGER_FIELD_BOOL, .offset = offsetof(type, member.include_metadata),         \
      .doc = "keep request metadata for the pipeline"},                                                                 \
+    {.name = "middlewares", .kind = JAEGER_FIELD_STRS, .offset = offsetof(type, member.middlewares),                   \
+     .doc = "accepted for compatibility"}
+
+#define JG_HTTP_CLIENT_FIELDS(type, member, timeout_default, compression_default)                                      \
+    {.name = "endpoint", .kind = JAEGER_FIELD_STR, .offset = offsetof(type, member.endpoint),                          \
+     .doc = "http:// or https:// URL"},                                                                                \
+    {.name = "proxy_url", .kind = JAEGER_FIELD_STR, .offset = offsetof(type, member.proxy_url),                        \
+     .doc = "proxy; the environment is not asked"},                                                                    \
+    {.name = "tls", .kind = JAEGER_FIELD_BLOCK, .offset = offsetof(type, member.tls), .sub = jg_tls_client_fields,     \
+     .sub_size = sizeof(jg_tls_settings), .doc = "TLS of https:// URLs"},                                              \
+    {.name = "read_buffer_size", .kind = JAEGER_FIELD_U64, .offset = offsetof(type, member.read_buffer_size),          \
+     .doc = "accepted for compatibility"},                                                                             \
+    {.name = "write_buffer_size", .kind = JAEGER_FIELD_U64, .offset = offsetof(type, member.write_buffer_size),        \
+     .doc = "accepted for compatibility"},                                                                             \
+    {.name = "timeout", .kind = JAEGER_FIELD_DURATION, .offset = offsetof(type, member.timeout_ns),                    \
+     .fallback = timeout_default, .doc = "for one request; 0: none"},                                                  \
+    {.name = "headers", .kind = JAEGER_FIELD_PAIRS, .offset = offsetof(type, member.headers),                          \
+     .doc = "headers of every request; Host replaces the URL's"},                                                      \
+    {.name = "auth", .kind = JAEGER_FIELD_OPTIONAL_N, .offset = offsetof(type, member.auth), .sub = jg_auth_fields,    \
+     .sub_size = sizeof(jg_auth_settings), .doc = "authenticator extension"},                                          \
+    {.name = "compression", .kind = JAEGER_FIELD_STR, .offset = offsetof(type, member.compression),                    \
+     .fallback = compression_default,                                                                                  \
+     .doc = "gzip, zlib, deflate, snappy, x-snappy-framed, zstd, lz4, none or empty"},                                 \
+    {.name = "compression_params", .kind = JAEGER_FIELD_BLOCK, .offset = offsetof(type, member.compression_params),    \
+     .sub = jg_http_compression_fields, .sub_size = sizeof(((type *)0)->member.compression_params),                    \
+     .doc = "how hard to compress"},                                                                                   \
+    {.name = "max_idle_conns", .kind = JAEGER_FIELD_U64, .offset = offsetof(type, member.max_idle_conns),              \
+     .fallback = "100", .doc = "connections kept open"},                                                               \
+    {.name = "max_idle_conns_per_host", .kind = JAEGER_FIELD_U64,                                                      \
+     .offset = offsetof(type, member.max_idle_conns_per_host), .doc = "the same; the smaller one counts; 0: no limit"},\
+    {.name = "max_conns_per_host", .kind = JAEGER_FIELD_U64, .offset = offsetof(type, member.max_conns_per_host),      \
+     .doc = "requests at once; 0: no limit"},                                                                          \
+    {.name = "idle_conn_timeout", .kind = JAEGER_FIELD_DURATION, .offset = offsetof(type, member.idle_conn_timeout_ns),\
+     .fallback = "90s", .doc = "how long an idle connection is used again"},                                           \
+    {.name = "disable_keep_alives", .kind = JAEGER_FIELD_BOOL, .offset = offsetof(type, member.disable_keep_alives),   \
+     .doc = "a connection for each request"},                                                                          \
+    {.name = "http2_read_idle_timeout", .kind = JAEGER_FIELD_DURATION,                                                 \
+     .offset = offsetof(type, member.http2_read_idle_timeout_ns), .doc = "accepted for compatibility"},                \
+    {.name = "http2_ping_timeout", .kind = JAEGER_FIELD_DURATION,                                                      \
+     .offset = offsetof(type, member.http2_ping_timeout_ns), .doc = "accepted for compatibility"},                     \
+    {.name = "cookies", .kind = JAEGER_FIELD_NODE, .offset = offsetof(type, member.cookies),                           \
+     .doc = "accepted for compatibility: cookies are not kept"},                                                       \
+    {.name = "force_attempt_http2", .kind = JAEGER_FIELD_BOOL, .offset = offsetof(type, member.force_attempt_http2),   \
+     .fallback = "true", .doc = "offer HTTP/2 in TLS handshakes"},                                                     \
     {.name = "middlewares", .kind = JAEGER_FIELD_STRS, .offset = offsetof(type, member.middlewares),                   \
      .doc = "accepted for compatibility"}
 

@@ -368,6 +368,27 @@ jaeger_status jg_tls_client_ssl(SSL_CTX *ctx, const jg_tls_settings *settings, c
     return JAEGER_OK;
 }
 
+/** Against `name`, when the library that owns the context verifies nothing itself. */
+static jaeger_status set_verify_name(SSL_CTX *ctx, const char *name, jaeger_error *err)
+{
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
+    bool ok =
+        X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 || X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
+    return ok ? JAEGER_OK : fail_ssl(err, "server name", jg_str(name));
+}
+
+jaeger_status jg_tls_client_apply(SSL_CTX *ctx, const jg_tls_settings *s, jaeger_error *err)
+{
+    X509_STORE *store = X509_STORE_new(); /* the other library's may hold authorities of its own */
+    if (!store)
+        return jg_fail_oom(err);
+    SSL_CTX_set_cert_store(ctx, store);
+    ERR_clear_error();
+    JG_TRY(check_files(s, false, err));
+    JG_TRY(set_client(ctx, s, NULL, err));
+    return s->server_name_override.len ? set_verify_name(ctx, s->server_name_override.ptr, err) : JAEGER_OK;
+}
+
 /* ---- reload -----------------------------------------------------------------------------------------------
  */
 

@@ -23,6 +23,11 @@ jaeger_status jg_tls_client_ctx(const jg_tls_settings *settings, const char *alp
 jaeger_status jg_tls_client_ssl(SSL_CTX *ctx, const jg_tls_settings *settings, const char *host, SSL **ret,
                                 jaeger_error *err) JG_MUST_CHECK;
 
+/** Make another library's client context one of ours (libcurl's): all of the above, except ALPN and the name
+ * to verify, which is set only for server_name_override. */
+jaeger_status jg_tls_client_apply(SSL_CTX *ctx, const jg_tls_settings *settings,
+                                  jaeger_error *err) JG_MUST_CHECK;
+
 /** A context that is made again from its files: after reload_interval, and when client_ca_file changes with
  *  client_ca_file_reload. If that fails, the old one stays. Session tickets stay valid across reloads. */
 typedef struct jg_tls jg_tls;
