@@ -157,17 +157,6 @@ static jaeger_status read_backends(storage_extension *s, jaeger_error *err)
 /* ---- the component
  * ---------------------------------------------------------------------------------------------- */
 
-static jaeger_status storage_create(void *self, const jaeger_component_create *in, jaeger_error *err)
-{
-    storage_extension *s = self;
-    s->config = in->config;
-    s->log = in->log;
-    s->host = in->host;
-    pthread_mutex_init(&s->open_mutex, NULL);
-    s->ready = true;
-    return read_backends(s, err);
-}
-
 /** Those who use backends have stopped before. */
 static void storage_stop(void *self, uint64_t deadline_ns)
 {
@@ -189,6 +178,20 @@ static void storage_destroy(void *self)
     if (s->ready)
         pthread_mutex_destroy(&s->open_mutex);
     *s = (storage_extension){0};
+}
+
+static jaeger_status storage_create(void *self, const jaeger_component_create *in, jaeger_error *err)
+{
+    storage_extension *s = self;
+    s->config = in->config;
+    s->log = in->log;
+    s->host = in->host;
+    pthread_mutex_init(&s->open_mutex, NULL);
+    s->ready = true;
+    jaeger_status status = read_backends(s, err);
+    if (status != JAEGER_OK)
+        storage_destroy(s); /* nobody else will */
+    return status;
 }
 
 static jaeger_status open_backend(storage_extension *s, backend *b, jaeger_storage *ret, jaeger_error *err)

@@ -83,8 +83,24 @@ static bool value_is_clean(const uint8_t *bytes, size_t len)
     return true;
 }
 
+/** Tags and short lengths are ASCII too, so most attributes need no parsing. */
+static bool is_ascii(const uint8_t *bytes, size_t len)
+{
+    uint64_t word = 0, any = 0;
+    for (; len >= 8; len -= 8, bytes += 8) {
+        memcpy(&word, bytes, 8);
+        any |= word;
+    }
+    word = 0;
+    if (len)
+        memcpy(&word, bytes, len);
+    return !((any | word) & 0x8080808080808080ull);
+}
+
 static bool attr_is_clean(const uint8_t *bytes, size_t len)
 {
+    if (is_ascii(bytes, len))
+        return true;
     jg_pb pb = jg_pb_of(bytes, len);
     jg_pb_field f;
     while (jg_pb_next(&pb, &f)) {

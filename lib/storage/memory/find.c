@@ -36,10 +36,11 @@ typedef struct search {
     jg_mem_tenant *tenant;
     jg_match match;
     jg_mem_filter filter;
-    candidates found; /* scanned, not verified */
-    candidates hits;  /* verified; a heap, its worst on top */
-    candidate below;  /* this round looks only for candidates below it */
-    bool truncated;   /* there are more than the ones in `found` */
+    jaeger_str needle; /* see needle_of() */
+    candidates found;  /* scanned, not verified */
+    candidates hits;   /* verified; a heap, its worst on top */
+    candidate below;   /* this round looks only for candidates below it */
+    bool truncated;    /* there are more than the ones in `found` */
     jaeger_arena *arena;
 } search;
 
@@ -171,16 +172,46 @@ static jaeger_status scan(search *s, jaeger_call *call)
 /* ---- verify
  * ---------------------------------------------------------------------------------------------------- */
 
+/** The longest text that must stand in the bytes of a matching span, its resource or its scope; empty: none.
+ *  Only texts that no number or list prints as. */
+static jaeger_str needle_of(const jg_match *match)
+{
+    jaeger_str best = {"", 0};
+    for (size_t i = 0; i < match->attr_count; i++) {
+        const jg_match_attr *a = &match->attrs[i];
+        const jg_match_text *w = &a->want;
+        bool plain = a->where == JG_MATCH_ANYWHERE && !w->is_int && !w->is_double && !w->is_nan &&
+                     !w->is_bytes && !w->is_json && !jg_str_is(w->text, "true") &&
+                     !jg_str_is(w->text, "false");
+        if (plain && w->text.len > best.len)
+            best = w->text;
+    }
+    return best;
+}
+
+static bool holds(const void *bytes, size_t len, jaeger_str needle)
+{
+    return len >= needle.len && memmem(bytes, len, needle.ptr, needle.len) != NULL;
+}
+
 /** The latest start of a span that matches. @return false: none does */
 static bool latest_match(const search *s, const jg_mem_pin *pinned, uint64_t *ret_start)
 {
     jaeger_span span = {0};
     const char *why;
-    bool found = false;
+    bool found = false, in_group = false;
+    const jaeger_span_group *last = NULL;
     jg_mem_walk walk = jg_mem_walk_of(pinned);
     while (jg_mem_walk_next(&walk, &span)) {
         const jaeger_span_group *group = span.group;
-        if ((s->match.service.len && !jg_str_eq(s->match.service, group->service)) ||
+        if (s->match.service.len && !jg_str_eq(s->match.service, group->service))
+            continue;
+        if (s->needle.len && group != last) {
+            in_group = holds(group->resource.ptr, group->resource.len, s->needle) ||
+                       holds(group->scope.ptr, group->scope.len, s->needle);
+            last = group;
+        }
+        if ((s->needle.len && !in_group && !holds(span.bytes, span.len, s->needle)) ||
             !jg_span_index(span.bytes, span.len, &span, &why))
             continue;
         span.group = group;
@@ -247,6 +278,7 @@ static jaeger_status search_run(search *s, const jaeger_trace_query *query, jaeg
         return jg_fail_oom(&call->error);
     JG_TRY(jg_match_compile(&s->match, query, s->arena, &call->error));
     JG_TRY(jg_mem_filter_make(&s->filter, &s->match, s->arena, &call->error));
+    s->needle = needle_of(&s->match);
     for (bool done = false; !done;) {
         JG_TRY(scan(s, call));
         JG_TRY(verify_found(s, &done, call));
