@@ -13,8 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKOFF_FIRST_NS (JG_NS_PER_S) /* gRPC's connection backoff, with a lower ceiling: stores come back  \
-                                        */
+#define BACKOFF_FIRST_NS                                                                                     \
+    (JG_NS_PER_S) /* gRPC's connection backoff, with a lower ceiling: stores come back                       \
+                   */
 #define BACKOFF_LAST_NS (20 * JG_NS_PER_S)
 #define DIAL_NS         (20 * JG_NS_PER_S)
 #define POLL_NS         (50 * JG_NS_PER_MS) /* how often a waiting caller looks at its cancelled flag */
@@ -435,13 +436,26 @@ static jaeger_status keep_answer(void *user, jaeger_str message, jaeger_call *ca
     return jg_buf_ok(u->answer) ? JAEGER_OK : jg_fail_oom(&call->error);
 }
 
-jaeger_status jg_grpc_unary(jg_grpc_client *client, const char *path, jaeger_str message, jg_buf *answer,
-                            jaeger_call *call)
+jaeger_status jg_grpc_unary_with(jg_grpc_client *client, const jg_grpc_request *request, jg_buf *answer,
+                                 jaeger_call *call)
 {
     unary u = {.answer = answer};
-    jg_grpc_request request = {.path = path, .message = message, .on_message = keep_answer, .user = &u};
-    JG_TRY(jg_grpc_call(client, &request, call));
+    jg_grpc_request unary_request = *request;
+    unary_request.on_message = keep_answer;
+    unary_request.user = &u;
+    JG_TRY(jg_grpc_call(client, &unary_request, call));
     return u.count == 1 ? JAEGER_OK
                         : jg_fail(&call->error, JAEGER_INTERNAL,
                                   "cardinality violation: %u answers to a unary call", u.count);
+}
+
+jaeger_status jg_grpc_unary(jg_grpc_client *client, const char *path, jaeger_str message, jg_buf *answer,
+                            jaeger_call *call)
+{
+    return jg_grpc_unary_with(client, &(jg_grpc_request){.path = path, .message = message}, answer, call);
+}
+
+bool jg_grpc_client_uses_tls(const jg_grpc_client *client)
+{
+    return client->uses_tls;
 }

@@ -43,5 +43,10 @@ jaeger_status jg_grpc_call(jg_grpc_client *client, const jg_grpc_request *reques
 /** A unary call: the one answer is appended to `answer`. */
 jaeger_status jg_grpc_unary(jg_grpc_client *client, const char *path, jaeger_str message, jg_buf *answer,
                             jaeger_call *call) JG_MUST_CHECK;
+/** The same with metadata; on_message and user of the request are not used. */
+jaeger_status jg_grpc_unary_with(jg_grpc_client *client, const jg_grpc_request *request, jg_buf *answer,
+                                 jaeger_call *call) JG_MUST_CHECK;
+/** Whether its connections are encrypted: what endpoint and tls say together. */
+bool jg_grpc_client_uses_tls(const jg_grpc_client *client);
 
 #endif

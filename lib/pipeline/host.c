@@ -39,16 +39,34 @@ const void *jaeger_host_extension(jaeger_host *host, const char *id, const char 
     return interface;
 }
 
-jaeger_status jg_host_auth(jaeger_host *host, jaeger_str authenticator, const jg_auth_interface **ret,
-                           void **ret_self, jaeger_error *err)
+static jaeger_status find_auth(jaeger_host *host, jaeger_str authenticator, const char *name,
+                               const void **ret, void **ret_self, jaeger_error *err)
 {
     char id[128];
     (void)snprintf(id, sizeof id, "%.*s", JAEGER_STR_ARGS(authenticator));
-    const jg_auth_interface *interface = jaeger_host_extension(host, id, JG_AUTH_INTERFACE, ret_self);
+    const void *interface = jaeger_host_extension(host, id, name, ret_self);
     if (!interface)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
                        "failed to resolve authenticator \"%s\": authenticator not found", id);
     *ret = interface;
+    return JAEGER_OK;
+}
+
+jaeger_status jg_host_auth(jaeger_host *host, jaeger_str authenticator, const jg_auth_interface **ret,
+                           void **ret_self, jaeger_error *err)
+{
+    const void *found = NULL;
+    JG_TRY(find_auth(host, authenticator, JG_AUTH_INTERFACE, &found, ret_self, err));
+    *ret = found;
+    return JAEGER_OK;
+}
+
+jaeger_status jg_host_client_auth(jaeger_host *host, jaeger_str authenticator,
+                                  const jg_client_auth_interface **ret, void **ret_self, jaeger_error *err)
+{
+    const void *found = NULL;
+    JG_TRY(find_auth(host, authenticator, JG_CLIENT_AUTH_INTERFACE, &found, ret_self, err));
+    *ret = found;
     return JAEGER_OK;
 }
 

@@ -39,7 +39,8 @@ const char *jg_host_component(jaeger_host *host, size_t index, jaeger_kind *ret_
 #define JG_METRIC_BACKENDS_INTERFACE "metric_backends"
 typedef struct jg_metric_backends_interface {
     /** @param ret_kind "prometheus", ...; @param ret_node its section; both live as long as the configuration
-     *  @return NOT_FOUND: "metric storage '<name>' not declared in 'jaeger_storage' extension configuration" */
+     *  @return NOT_FOUND: "metric storage '<name>' not declared in 'jaeger_storage' extension configuration"
+     */
     jaeger_status (*find)(void *self, const char *name, jaeger_str *ret_kind, const jaeger_config **ret_node,
                           jaeger_error *err);
 } jg_metric_backends_interface;
@@ -54,5 +55,18 @@ typedef struct jg_auth_interface {
  * cannot check requests */
 jaeger_status jg_host_auth(jaeger_host *host, jaeger_str authenticator, const jg_auth_interface **ret,
                            void **ret_self, jaeger_error *err) JAEGER_MUST_CHECK;
+
+/** Authenticators of clients (basicauth, bearertokenauth): interface "auth.client". */
+#define JG_CLIENT_AUTH_INTERFACE "auth.client"
+typedef struct jg_client_auth_interface {
+    /** The header that one request needs, in the arena. Any thread. @return UNAUTHENTICATED: none to be had
+     */
+    jaeger_status (*header)(void *self, jaeger_arena *arena, jaeger_pair *ret, jaeger_error *err);
+} jg_client_auth_interface;
+/** The authenticator that a client's `auth` block names. @return INVALID_ARGUMENT: no such extension, or it
+ * cannot speak for clients */
+jaeger_status jg_host_client_auth(jaeger_host *host, jaeger_str authenticator,
+                                  const jg_client_auth_interface **ret, void **ret_self,
+                                  jaeger_error *err) JAEGER_MUST_CHECK;
 
 #endif

@@ -26,6 +26,7 @@ struct jg_queue {
     jg_queue_options options;
     jg_retry_stop retry_stop;
     jg_metric *sent, *failed, *refused, *size_gauge;
+    int abandoned; /* atomic: the time to stop is over, attempts under way end */
 
     pthread_mutex_t queue_mutex; /* guards what follows */
     pthread_cond_t filled_cond;  /* an item came, or stop */
@@ -43,7 +44,6 @@ struct jg_queue {
 
 #define AT(member) .offset = offsetof(jg_queue_config, member)
 const jaeger_field jg_queue_fields[] = {
-    {.name = "enabled", .kind = JAEGER_FIELD_BOOL, AT(enabled), .fallback = "true", .doc = "queue at all"},
     {.name = "num_consumers",
      .kind = JAEGER_FIELD_I64,
      AT(num_consumers),
@@ -133,6 +133,7 @@ static item *item_new(const jg_queue *q, jaeger_batch *batch, const jaeger_call 
                  .awaited = q->options.config->wait_for_result};
     jaeger_pair *pairs = (jaeger_pair *)(it + 1);
     char *at = (char *)(pairs + call->metadata_count);
+    it->call.cancelled = &q->abandoned;
     it->call.tenant = keep(&at, call->tenant);
     it->call.bearer_token = keep(&at, call->bearer_token);
     for (size_t i = 0; i < call->metadata_count; i++)
@@ -403,10 +404,11 @@ void jg_queue_stop(jg_queue *q, uint64_t deadline_ns)
     q->stopping = true;
     (void)pthread_cond_broadcast(&q->filled_cond);
     (void)pthread_cond_broadcast(&q->changed_cond);
-    while (q->running && q->first && wait_changed(q, deadline_ns ? deadline_ns : 1))
+    while (q->running && wait_changed(q, deadline_ns ? deadline_ns : 1))
         ;
     drop_rest(q);
     (void)pthread_mutex_unlock(&q->queue_mutex);
+    __atomic_store_n(&q->abandoned, 1, __ATOMIC_RELAXED);
     for (size_t i = 0; i < q->thread_count; i++)
         (void)pthread_join(q->threads[i], NULL);
     q->thread_count = 0;

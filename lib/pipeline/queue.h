@@ -21,7 +21,7 @@ typedef struct jg_queue_config {
     const jaeger_config *batch; /* accepted: requests are sent as they come */
 } jg_queue_config;
 
-extern const jaeger_field jg_queue_fields[]; /* for OPTIONAL fields: the first member is `enabled` */
+extern const jaeger_field jg_queue_fields[]; /* for OPTIONAL fields, which read the key `enabled` */
 
 /** Refuse what cannot work. */
 jaeger_status jg_queue_check(const jg_queue_config *config, jaeger_error *err) JG_MUST_CHECK;

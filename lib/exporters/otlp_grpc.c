@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sends traces as OTLP over gRPC. Names: otlp_grpc, and the old otlp.
+ * Keys and defaults: opentelemetry-collector exporter/otlpexporter. Spec:
+ * https://opentelemetry.io/docs/specs/otlp/#otlpgrpc
+ */
+#include "core/alloc.h"
+#include "core/arena.h"
+#include "core/err.h"
+#include "core/limits.h"
+#include "core/str.h"
+#include "exporters/otlp/base.h"
+#include "model/batch.h"
+#include "net/dial.h"
+#include "net/grpc_client.h"
+#include <jaeger/component.h>
+
+#define ANSWER_BYTES_MAX (64u << 10) /* two numbers and a text */
+#define METHOD           "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+typedef struct otlp_grpc_config {
+    jg_grpc_client_settings client;
+    uint64_t timeout_ns;
+    jg_queue_config queue;
+    jg_retry_config retry;
+} otlp_grpc_config;
+
+typedef struct otlp_grpc {
+    jg_otlp_exporter base; /* first */
+    const otlp_grpc_config *config;
+    jg_grpc_client *client;
+} otlp_grpc;
+
+static jaeger_status check_client(const jg_grpc_client_settings *s, jaeger_error *err)
+{
+    jg_dial_target target;
+    if (!s->endpoint.len)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "requires a non-empty \"endpoint\"");
+    JG_TRY(jg_dial_parse(s->endpoint, &target, err));
+    if (!jg_str_is(s->balancer_name, "round_robin") && !jg_str_is(s->balancer_name, "pick_first"))
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "invalid balancer_name: %.*s",
+                       JAEGER_STR_ARGS(s->balancer_name));
+    return JAEGER_OK;
+}
+
+static jaeger_status otlp_grpc_validate(const void *config, const jaeger_config *node, jaeger_error *err)
+{
+    const otlp_grpc_config *c = config;
+    const char *path = node ? jaeger_config_path(node) : "exporters::otlp_grpc";
+    if (check_client(&c->client, err) != JAEGER_OK)
+        return jg_fail_prefix(err, "%s", path);
+    return jg_otlp_exporter_check(path, &c->queue, &c->retry, err);
+}
+
+/** One attempt. */
+static jaeger_status send_batch(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    otlp_grpc *e = self;
+    JG_AUTO_BATCH jaeger_batch *batch = take;
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_HEADER_LIST_BYTES_MAX);
+    size_t len = jaeger_batch_otlp_size(batch);
+    JG_AUTO_FREE char *message = jg_alloc(len ? len : 1);
+    if (!arena || !message)
+        return jg_fail_oom(&call->error);
+    jaeger_batch_write_otlp(batch, message);
+    jaeger_pair header;
+    jg_grpc_request request = {.path = METHOD, .message = {message, len}, .metadata = &header};
+    JG_TRY(jg_otlp_exporter_header(&e->base, arena, &header, &request.metadata_count, &call->error));
+    JG_AUTO_BUF jg_buf answer = JG_BUF_INIT(ANSWER_BYTES_MAX);
+    jaeger_call attempt = jg_otlp_exporter_attempt(call, e->config->timeout_ns);
+    jaeger_status status = jg_grpc_unary_with(e->client, &request, &answer, &attempt);
+    call->error = attempt.error;
+    if (status == JAEGER_OK)
+        jg_otlp_exporter_note(&e->base, jg_buf_view(&answer), false);
+    return status;
+}
+
+static jaeger_status otlp_grpc_create(void *self, const jaeger_component_create *in, jaeger_error *err)
+{
+    otlp_grpc *e = self;
+    e->config = in->config;
+    return jg_otlp_exporter_init(&e->base, in, &e->config->queue, &e->config->retry, send_batch, e, err);
+}
+
+/** Credentials do not travel in the clear. */
+static jaeger_status check_auth(const otlp_grpc *e, jaeger_error *err)
+{
+    if (!e->base.auth || jg_grpc_client_uses_tls(e->client))
+        return JAEGER_OK;
+    return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                   "grpc: the credentials require transport level security (use tls)");
+}
+
+static void otlp_grpc_stop(void *self, uint64_t deadline_ns)
+{
+    otlp_grpc *e = self;
+    jg_otlp_exporter_stop(&e->base, deadline_ns);
+    jg_grpc_client_free(e->client);
+    e->client = NULL;
+}
+
+static jaeger_status otlp_grpc_start(void *self, jaeger_error *err)
+{
+    otlp_grpc *e = self;
+    const jg_grpc_client_settings *s = &e->config->client;
+    JG_TRY(jg_otlp_exporter_find_auth(&e->base, &s->auth, err));
+    JG_TRY(jg_grpc_client_new(jg_host_net(e->base.host), s, ANSWER_BYTES_MAX, &e->client, err));
+    jaeger_status status = check_auth(e, err);
+    if (status == JAEGER_OK)
+        status = jg_queue_start(e->base.queue, err);
+    if (status != JAEGER_OK)
+        otlp_grpc_stop(e, 0);
+    return status;
+}
+
+static jaeger_status otlp_grpc_consume(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    return jg_otlp_exporter_consume(self, take, call);
+}
+
+static void otlp_grpc_destroy(void *self)
+{
+    otlp_grpc *e = self;
+    otlp_grpc_stop(e, 0);
+    jg_otlp_exporter_done(&e->base);
+}
+
+#define AT(member) .offset = offsetof(otlp_grpc_config, member)
+static const jaeger_field otlp_grpc_fields[] = {{.kind = JAEGER_FIELD_SQUASH,
+                                                 AT(client),
+                                                 .sub = jg_grpc_client_gzip_fields,
+                                                 .sub_size = sizeof(jg_grpc_client_settings)},
+                                                {.name = "timeout",
+                                                 .kind = JAEGER_FIELD_DURATION,
+                                                 AT(timeout_ns),
+                                                 .fallback = "5s",
+                                                 .doc = "for one attempt; 0: none"},
+                                                {.name = "sending_queue",
+                                                 .kind = JAEGER_FIELD_OPTIONAL_S,
+                                                 AT(queue),
+                                                 .sub = jg_queue_fields,
+                                                 .sub_size = sizeof(jg_queue_config),
+                                                 .doc = "answer before sending"},
+                                                {.name = "retry_on_failure",
+                                                 .kind = JAEGER_FIELD_BLOCK,
+                                                 AT(retry),
+                                                 .sub = jg_retry_fields,
+                                                 .sub_size = sizeof(jg_retry_config),
+                                                 .doc = "send again after failures that may pass"},
+                                                {0}};
+
+const jaeger_component_type jg_exporter_otlp_grpc = {
+    .size = sizeof(jaeger_component_type),
+    .name = "otlp_grpc",
+    .doc = "sends traces as OTLP over gRPC; also known as otlp",
+    .kind = JAEGER_EXPORTER,
+    .takes = JAEGER_TRACES,
+    .fields = otlp_grpc_fields,
+    .config_size = sizeof(otlp_grpc_config),
+    .state_size = sizeof(otlp_grpc),
+    .validate = otlp_grpc_validate,
+    .create = otlp_grpc_create,
+    .start = otlp_grpc_start,
+    .consume = otlp_grpc_consume,
+    .stop = otlp_grpc_stop,
+    .destroy = otlp_grpc_destroy,
+};
