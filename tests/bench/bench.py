@@ -211,14 +211,15 @@ def start(build, args):
     seconds = server.start()
     time.sleep(0.5)
     binary = build / "cmd/jaeger-all-in-one"
-    library = next(build.glob("lib/libjaeger.so.0.*"))
     sizes = []
-    for path in (binary, library):
+    for path in (binary, build / "lib/libjaeger.so.0.1.0"):
+        if not path.exists():
+            continue
         with tempfile.NamedTemporaryFile() as stripped:
             subprocess.run(["strip", "-o", stripped.name, path], check=True)
             sizes.append(pathlib.Path(stripped.name).stat().st_size)
     emit("start", first_request_ms=round(seconds * 1000, 1), idle_rss_mib=round(server.rss_mib(), 1),
-         idle_anonymous_mib=round(server.anonymous_mib(), 1), binary_bytes=sizes[0], library_bytes=sizes[1])
+         idle_anonymous_mib=round(server.anonymous_mib(), 1), stripped_bytes=sizes)
     server.stop()
     server.remove()
 
