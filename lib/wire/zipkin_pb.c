@@ -138,13 +138,13 @@ static const char *read_span(jaeger_str bytes, jg_zipkin_in *model)
             return not_zipkin;
     if (pb.bad)
         return not_zipkin;
-    if (ids.trace.len != 16)
+    if (ids.trace.len != 16 && ids.trace.len != 8) /* the Collector wants 16, zipkin.proto and its clients know 8 */
         return "invalid TraceID: wanted length 16";
     if (ids.parent.len != 0 && ids.parent.len != 8)
         return "invalid ParentID: wanted length 8";
     if (ids.span.len != 8)
         return ids.span.len ? "invalid SpanID: wanted length 8" : "expected a non-nil SpanID";
-    memcpy(span.trace_id, ids.trace.ptr, 16);
+    memcpy(span.trace_id + 16 - ids.trace.len, ids.trace.ptr, ids.trace.len);
     memcpy(span.id, ids.span.ptr, 8);
     if (ids.parent.len)
         memcpy(span.parent_id, ids.parent.ptr, 8);

@@ -22,12 +22,18 @@ static void zipkin_pb_checks_lengths_of_ids(void **state)
          "01234567",
          30, true},
         {"no ids", "\x0a\x00", 2, false},
-        {"short trace id",
+        {"trace id of 64 bits",
          "\x0a\x14\x0a\x08"
          "01234567"
          "\x1a\x08"
          "01234567",
-         22, false},
+         22, true},
+        {"short trace id",
+         "\x0a\x0f\x0a\x03"
+         "012"
+         "\x1a\x08"
+         "01234567",
+         17, false},
         {"no span id",
          "\x0a\x12\x0a\x10"
          "0123456789abcdef",
