@@ -15,7 +15,10 @@ JG_INLINE jaeger_str jg_str(const char *z)
 
 JG_INLINE bool jg_str_eq(jaeger_str a, jaeger_str b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    if (a.len != b.len || a.len == 0)
+        return a.len == b.len;
+    /* most keys that differ do so at an end: spare the call */
+    return a.ptr[0] == b.ptr[0] && a.ptr[a.len - 1] == b.ptr[a.len - 1] && memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
 JG_INLINE bool jg_str_is(jaeger_str a, const char *z)
