@@ -210,6 +210,8 @@ void jg_json_escape(jg_buf *buf, jaeger_str text, bool html)
 {
     const uint8_t *s = (const uint8_t *)text.ptr;
     size_t from = 0, i = 0;
+    if (text.len == 0)
+        return; /* ptr may be NULL */
     while (i < text.len) {
         uint8_t c = s[i];
         if (JG_LIKELY(c >= 0x20 && c < 0x80 && c != '"' && c != '\\' &&
