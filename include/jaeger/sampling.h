@@ -1,14 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Remote sampling: what a sampling store keeps for adaptive sampling.
+ * Remote sampling: strategies and who provides them, what a sampling store keeps for adaptive sampling, and
+ * samplers for programs that are traced.
  */
 #ifndef JAEGER_SAMPLING_H
 #define JAEGER_SAMPLING_H
 
 #include <jaeger/base.h>
+#include <jaeger/tracer.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- strategies ---- */
+
+typedef enum jaeger_strategy_kind {
+    JAEGER_STRATEGY_PROBABILISTIC = 0,
+    JAEGER_STRATEGY_RATE_LIMITING = 1
+} jaeger_strategy_kind;
+
+/** The probability of one operation's traces. */
+typedef struct jaeger_operation_rate {
+    jaeger_str operation;
+    double rate;
+} jaeger_operation_rate;
+
+/** How the traces of one service are sampled: jaeger.api_v2.SamplingStrategyResponse. What a `has_` flag
+ * denies is absent from the message. */
+typedef struct jaeger_strategy {
+    jaeger_strategy_kind kind;
+    bool has_rate;
+    double rate; /**< probability of a trace, 0..1 */
+    bool has_limit;
+    int32_t traces_per_second_max;
+    bool has_operations;
+    double default_rate;             /**< of operations that are not listed */
+    double lower_bound, upper_bound; /**< traces per second and operation; 0: none */
+    const jaeger_operation_rate *operations;
+    size_t operation_count;
+} jaeger_strategy;
+
+/** Takes one strategy; it lives until the return. */
+typedef struct jaeger_strategy_sink {
+    jaeger_status (*strategy)(void *self, const jaeger_strategy *strategy, jaeger_call *call);
+    void *self;
+} jaeger_strategy_sink;
+
+/** Who knows strategies. An extension that offers this table as interface JAEGER_SAMPLING_INTERFACE can be
+ * named by `provider` of remote_sampling; remote_sampling itself offers it too, for programs in the same
+ * process. */
+#define JAEGER_SAMPLING_INTERFACE "sampling.provider"
+typedef struct jaeger_sampling_provider {
+    size_t size;
+    /** Hand the strategy of `service` (any text, also empty or unknown) to `out`, once, on this thread, and
+     * return what it returned. Any thread; may block up to call->deadline_ns; holds no lock while it calls
+     * `out`. */
+    jaeger_status (*strategy)(void *self, jaeger_str service, jaeger_strategy_sink out, jaeger_call *call);
+} jaeger_sampling_provider;
+
+/* ---- the store of adaptive sampling ---- */
 
 /** Root spans of one operation seen in one interval. `probabilities`: the distinct sampler parameters,
  * "%.6f". */
