@@ -35,7 +35,9 @@
 #define JG_WORKERS_MAX            64   /* threads that may block in storage at once; each costs < 32 KiB */
 #define JG_JOBS_MAX               4096 /* requests that wait for a worker; then UNAVAILABLE */
 #define JG_BATCH_WAITING_BYTES_MAX                                                                           \
-    (128u << 20)               /* taken in by one batch processor and not yet sent; then UNAVAILABLE */
+    (128u << 20) /* taken in by one batch processor and not yet sent; then UNAVAILABLE */
+#define JG_SPOOL_BYTES                                                                                       \
+    (1ull << 30) /* a persistent queue: a quarter of an hour at 10,000 spans a second, 100 B each */
 #define JG_RETRY_AFTER_MS 1000 /* advice when a queue is full: long enough to drain 4096 jobs */
 #define JG_CALL_ARENA_BYTES_MAX                                                                              \
     (256u << 20) /* results of one query: names, ids, one adjusted trace's index */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * See queue.h. A list of requests under one mutex; consumers take from its front. A request is one block of
- * memory with its batch's reference and what of the call it needs: tenant, token, metadata.
+ * memory with its batch's reference and what of the call it needs: tenant, token, metadata. A persistent
+ * queue keeps requests in a spool instead (tenant only: tokens are not for disks); its consumers never give
+ * up what may yet be sent.
  */
 #include "pipeline/queue.h"
 
@@ -10,6 +12,7 @@
 #include "core/limits.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "pipeline/spool.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -24,6 +27,8 @@ typedef struct item {
 
 struct jg_queue {
     jg_queue_options options;
+    jg_retry_config retry;
+    jg_spool *spool; /* NULL: in memory */
     jg_retry_stop retry_stop;
     jg_metric *sent, *failed, *refused, *size_gauge;
     int abandoned; /* atomic: the time to stop is over, attempts under way end */
@@ -35,6 +40,7 @@ struct jg_queue {
     uint64_t size;
     bool stopping;
     unsigned running; /* consumers */
+    unsigned putting; /* into the spool */
     pthread_t *threads;
     size_t thread_count;
 };
@@ -42,7 +48,17 @@ struct jg_queue {
 /* ---- configuration
  * ---------------------------------------------------------------------------------------------- */
 
-#define AT(member) .offset = offsetof(jg_queue_config, member)
+#define AT(member)   .offset = offsetof(jg_queue_config, member)
+#define DISK(member) .offset = offsetof(jg_queue_persistent, member)
+static const jaeger_field persistent_fields[] = {
+    {.name = "directory", .kind = JAEGER_FIELD_STR, DISK(directory), .doc = "of this queue alone; required"},
+    {.name = "max_bytes",
+     .kind = JAEGER_FIELD_U64,
+     DISK(bytes_max),
+     .fallback = "1073741824",
+     .doc = "ceiling of what may wait; instead of queue_size"},
+    {0}};
+
 const jaeger_field jg_queue_fields[] = {
     {.name = "num_consumers",
      .kind = JAEGER_FIELD_I64,
@@ -73,11 +89,17 @@ const jaeger_field jg_queue_fields[] = {
     {.name = "storage",
      .kind = JAEGER_FIELD_STR,
      AT(storage),
-     .doc = "not supported: there is no storage extension"},
+     .doc = "not supported: there is no storage extension; use persistent"},
     {.name = "batch",
      .kind = JAEGER_FIELD_NODE,
      AT(batch),
      .doc = "accepted for compatibility: requests are sent as they come"},
+    {.name = "persistent",
+     .kind = JAEGER_FIELD_OPTIONAL_D,
+     AT(persistent),
+     .sub = persistent_fields,
+     .sub_size = sizeof(jg_queue_persistent),
+     .doc = "ours: keep requests on disk; they are acknowledged once they are there, and survive restarts"},
     {0}};
 
 jaeger_status jg_queue_check(const jg_queue_config *c, jaeger_error *err)
@@ -88,6 +110,11 @@ jaeger_status jg_queue_check(const jg_queue_config *c, jaeger_error *err)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "`num_consumers` must be positive");
     if (c->queue_size <= 0)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "`queue_size` must be positive");
+    if (c->persistent.enabled && !c->persistent.directory.len)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "`persistent` requires a `directory`");
+    if (c->persistent.enabled && c->wait_for_result)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                       "`wait_for_result` is not supported with a persistent queue");
     if (c->storage.len)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "no storage client extension found");
     return JAEGER_OK;
@@ -163,7 +190,7 @@ static jaeger_status send_now(jg_queue *q, jaeger_batch *take, jaeger_call *call
 {
     double spans = (double)jaeger_batch_span_count(take);
     jaeger_status status =
-        jg_retry_send(q->options.retry, &q->retry_stop, q->options.send, q->options.user, take, call);
+        jg_retry_send(&q->retry, &q->retry_stop, q->options.send, q->options.user, take, call);
     jg_metric_add(status == JAEGER_OK ? q->sent : q->failed, spans);
     return status;
 }
@@ -204,10 +231,121 @@ static item *take_item(jg_queue *q)
     return it;
 }
 
+/* ---- the persistent queue
+ * --------------------------------------------------------------------------------------- */
+
+static void show_spool_size(jg_queue *q)
+{
+    jg_metric_set(q->size_gauge, (double)jg_spool_measure(q->spool).bytes);
+}
+
+/** Keep the spool open for a put. @return false: stopped, or not started */
+static bool enter_spool(jg_queue *q)
+{
+    (void)pthread_mutex_lock(&q->queue_mutex);
+    bool open = q->spool && !q->stopping;
+    q->putting += open;
+    (void)pthread_mutex_unlock(&q->queue_mutex);
+    return open;
+}
+
+static void leave_spool(jg_queue *q)
+{
+    show_spool_size(q);
+    (void)pthread_mutex_lock(&q->queue_mutex);
+    q->putting--;
+    (void)pthread_cond_broadcast(&q->changed_cond);
+    (void)pthread_mutex_unlock(&q->queue_mutex);
+}
+
+static jaeger_status put_spool(jg_queue *q, jaeger_batch *take, jaeger_call *call)
+{
+    jaeger_status status = jg_fail(&call->error, JAEGER_UNAVAILABLE, "exporter is stopping");
+    if (enter_spool(q)) {
+        status = jg_spool_put(q->spool, take, q->options.config->block_on_overflow, call);
+        leave_spool(q);
+    }
+    if (status != JAEGER_OK)
+        jg_metric_add(q->refused, (double)jaeger_batch_span_count(take));
+    jaeger_batch_unref(take);
+    return status;
+}
+
+/** Takes the item's reference. What failed and may yet be sent stays on disk: the queue is stopping. */
+static void send_spooled(jg_queue *q, jg_spool_item *it)
+{
+    jaeger_call call = JAEGER_CALL_INIT;
+    size_t spans = jaeger_batch_span_count(it->batch);
+    call.cancelled = &q->abandoned;
+    call.tenant = (jaeger_str){it->tenant, it->tenant_len};
+    jaeger_status status =
+        jg_retry_send(&q->retry, &q->retry_stop, q->options.send, q->options.user, it->batch, &call);
+    if (status != JAEGER_OK && jg_retry_may_help(&q->retry, status, &call))
+        return;
+    jg_metric_add(status == JAEGER_OK ? q->sent : q->failed, (double)spans);
+    if (status != JAEGER_OK)
+        jaeger_log(q->options.log, JAEGER_ERROR, "exporting failed, dropping spans spans=%zu error=\"%s\"",
+                   spans, call.error.message);
+    jg_spool_remove(q->spool, it->seq);
+    show_spool_size(q);
+}
+
+static void consume_spool(jg_queue *q)
+{
+    jg_spool_item it;
+    while (jg_spool_take(q->spool, &it))
+        send_spooled(q, &it);
+    (void)pthread_mutex_lock(&q->queue_mutex);
+    q->running--;
+    (void)pthread_cond_broadcast(&q->changed_cond);
+    (void)pthread_mutex_unlock(&q->queue_mutex);
+}
+
+static jaeger_status open_spool(jg_queue *q, jaeger_error *err)
+{
+    const jg_queue_persistent *p = &q->options.config->persistent;
+    q->retry.max_elapsed_time_ns = 0; /* the disk bounds it */
+    JG_TRY(jg_spool_open(p->directory.ptr, p->bytes_max ? p->bytes_max : JG_SPOOL_BYTES, q->options.log,
+                         &q->spool, err));
+    jg_spool_size size = jg_spool_measure(q->spool);
+    show_spool_size(q);
+    if (size.batches)
+        jaeger_log(q->options.log, JAEGER_INFO,
+                   "going on with what is in the persistent queue batches=%llu spans=%llu",
+                   (unsigned long long)size.batches, (unsigned long long)size.spans);
+    return JAEGER_OK;
+}
+
+/** After the consumers. */
+static void close_spool(jg_queue *q)
+{
+    if (!q->spool)
+        return;
+    const char *directory = q->options.config->persistent.directory.ptr;
+    (void)pthread_mutex_lock(&q->queue_mutex);
+    while (q->putting)
+        (void)pthread_cond_wait(&q->changed_cond, &q->queue_mutex);
+    (void)pthread_mutex_unlock(&q->queue_mutex);
+    jg_spool_flush(q->spool);
+    jg_spool_size left = jg_spool_measure(q->spool);
+    show_spool_size(q);
+    jg_spool_close(q->spool);
+    q->spool = NULL;
+    if (left.batches)
+        jaeger_log(q->options.log, JAEGER_WARN,
+                   "stopped with batches in the persistent queue, the next start sends them batches=%llu "
+                   "spans=%llu directory=%s",
+                   (unsigned long long)left.batches, (unsigned long long)left.spans, directory);
+}
+
 static void *consume(void *arg)
 {
     jg_queue *q = arg;
     item *it;
+    if (q->spool) {
+        consume_spool(q);
+        return NULL;
+    }
     while ((it = take_item(q)))
         finish(q, it, send_now(q, jaeger_batch_ref(it->batch), &it->call));
     return NULL;
@@ -276,6 +414,8 @@ jaeger_status jg_queue_send(jg_queue *q, jaeger_batch *take, jaeger_call *call)
 {
     if (!q->options.config)
         return send_now(q, take, call);
+    if (q->options.config->persistent.enabled)
+        return put_spool(q, take, call);
     double spans = (double)jaeger_batch_span_count(take);
     item *it = item_new(q, take, call);
     if (!it) {
@@ -316,9 +456,12 @@ static void make_metrics(jg_queue *q)
                            "Number of spans failed to be added to the sending queue.", labels + 1, 1);
     q->size_gauge = jg_metrics_gauge(metrics, "otelcol_exporter_queue_size",
                                      "Current size of the retry queue (in batches).", labels, 2);
+    const jg_queue_persistent *disk = &q->options.config->persistent;
+    double capacity = disk->enabled ? (double)(disk->bytes_max ? disk->bytes_max : JG_SPOOL_BYTES)
+                                    : (double)q->options.config->queue_size;
     jg_metric_set(jg_metrics_gauge(metrics, "otelcol_exporter_queue_capacity",
                                    "Fixed capacity of the retry queue (in batches).", labels, 2),
-                  (double)q->options.config->queue_size);
+                  capacity);
 }
 
 static void cond_init(pthread_cond_t *cond)
@@ -336,6 +479,7 @@ jg_queue *jg_queue_new(const jg_queue_options *options)
     if (!q)
         return NULL;
     q->options = *options;
+    q->retry = *options->retry;
     if (q->options.config && !q->options.config->enabled)
         q->options.config = NULL;
     q->last = &q->first;
@@ -351,6 +495,8 @@ jaeger_status jg_queue_start(jg_queue *q, jaeger_error *err)
 {
     if (!q->options.config)
         return JAEGER_OK;
+    if (q->options.config->persistent.enabled)
+        JG_TRY(open_spool(q, err));
     size_t n = (size_t)JG_MIN(q->options.config->num_consumers, JG_WORKERS_MAX);
     q->threads = jg_calloc(n, sizeof *q->threads);
     if (!q->threads)
@@ -402,6 +548,8 @@ void jg_queue_stop(jg_queue *q, uint64_t deadline_ns)
         return;
     (void)pthread_mutex_lock(&q->queue_mutex);
     q->stopping = true;
+    if (q->spool)
+        jg_spool_stop(q->spool);
     (void)pthread_cond_broadcast(&q->filled_cond);
     (void)pthread_cond_broadcast(&q->changed_cond);
     while (q->running && wait_changed(q, deadline_ns ? deadline_ns : 1))
@@ -412,6 +560,7 @@ void jg_queue_stop(jg_queue *q, uint64_t deadline_ns)
     for (size_t i = 0; i < q->thread_count; i++)
         (void)pthread_join(q->threads[i], NULL);
     q->thread_count = 0;
+    close_spool(q);
 }
 
 void jg_queue_free(jg_queue *q)

@@ -12,13 +12,21 @@
 
 typedef enum jg_queue_sizer { JG_SIZER_REQUESTS, JG_SIZER_ITEMS, JG_SIZER_BYTES } jg_queue_sizer;
 
+/** Keep requests on disk (pipeline/spool.h). Ours: the Collector has it behind a storage extension. */
+typedef struct jg_queue_persistent {
+    bool enabled;
+    jaeger_str directory;
+    uint64_t bytes_max; /* 0: 1 GiB */
+} jg_queue_persistent;
+
 typedef struct jg_queue_config {
     bool enabled;
     int64_t num_consumers, queue_size;
     int sizer; /* jg_queue_sizer */
     bool block_on_overflow, wait_for_result;
-    jaeger_str storage;         /* refused: there is no storage extension */
+    jaeger_str storage;         /* refused: there is no storage extension; see persistent */
     const jaeger_config *batch; /* accepted: requests are sent as they come */
+    jg_queue_persistent persistent;
 } jg_queue_config;
 
 extern const jaeger_field jg_queue_fields[]; /* for OPTIONAL fields, which read the key `enabled` */
@@ -41,14 +49,16 @@ typedef struct jg_queue_options {
 
 /** @return NULL when out of memory */
 jg_queue *jg_queue_new(const jg_queue_options *options);
-/** Start the consumers. @return RESOURCE_EXHAUSTED: no threads */
+/** Open the persistent queue, start the consumers. @return RESOURCE_EXHAUSTED: no threads; as jg_spool_open
+ */
 jaeger_status jg_queue_start(jg_queue *queue, jaeger_error *err) JG_MUST_CHECK;
 /** Hand over a request; takes one reference, even on failure.
- *  @return with a queue: OK once it waits there (wait_for_result: what its sending returned); UNAVAILABLE:
- * full or stopping. Without: what sending returned. Blocks: sending, block_on_overflow, wait_for_result; up
- * to call->deadline_ns. */
+ *  @return with a queue: OK once it waits there, with a persistent one: on disk (wait_for_result: what its
+ * sending returned); UNAVAILABLE, RESOURCE_EXHAUSTED: full or stopping. Without: what sending returned.
+ * Blocks: sending, block_on_overflow, wait_for_result; up to call->deadline_ns. */
 jaeger_status jg_queue_send(jg_queue *queue, jaeger_batch *take, jaeger_call *call) JG_MUST_CHECK;
-/** Refuse new requests, send what waits (once, no retries), join. At `deadline_ns` the rest is dropped.
+/** Refuse new requests, send what waits (once, no retries), join. At `deadline_ns` the rest is dropped. A
+ * persistent queue ends what is being sent and leaves the rest on disk.
  * Idempotent; accepts NULL. */
 void jg_queue_stop(jg_queue *queue, uint64_t deadline_ns);
 /** Stops first. Accepts NULL. */

@@ -125,9 +125,9 @@ static uint64_t jittered(const jg_retry_config *c, double interval_ns)
 }
 
 /** Full is worth another try only if the other side says when. */
-static bool may_retry(jaeger_status status, const jaeger_call *call)
+bool jg_retry_may_help(const jg_retry_config *c, jaeger_status status, const jaeger_call *call)
 {
-    return jg_status_is_retryable(status) &&
+    return c->enabled && jg_status_is_retryable(status) &&
            (status != JAEGER_RESOURCE_EXHAUSTED || call->error.retry_after_ms);
 }
 
@@ -140,7 +140,7 @@ jaeger_status jg_retry_send(const jg_retry_config *c, jg_retry_stop *stop, jg_se
     for (;;) {
         call->error = (jaeger_error){0};
         jaeger_status status = send(user, jaeger_batch_ref(batch), call);
-        if (status == JAEGER_OK || !c->enabled || !may_retry(status, call))
+        if (status == JAEGER_OK || !jg_retry_may_help(c, status, call))
             return status;
         uint64_t ns = jittered(c, interval), asked = call->error.retry_after_ms * JG_NS_PER_MS;
         uint64_t now = jg_clock_mono_ns();

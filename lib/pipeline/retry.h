@@ -40,5 +40,7 @@ void jg_retry_stop_done(jg_retry_stop *stop);
  *  @return what the last try returned. Blocks. */
 jaeger_status jg_retry_send(const jg_retry_config *config, jg_retry_stop *stop, jg_send_fn send, void *user,
                             jaeger_batch *take, jaeger_call *call) JG_MUST_CHECK;
+/** Is this outcome of jg_retry_send one that another try may change? */
+bool jg_retry_may_help(const jg_retry_config *config, jaeger_status status, const jaeger_call *call);
 
 #endif
