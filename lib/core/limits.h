@@ -67,6 +67,12 @@
 #define JG_MEMORY_OPERATIONS_MAX 200000
 #define JG_MEMORY_THROUGHPUT_MAX 1000 /* batches of sampling throughput; one arrives a minute and host */
 
+/* OTTL conditions: written by hand in the configuration, or sent with a query */
+#define JG_OTTL_BYTES_MAX  (16u << 10)
+#define JG_OTTL_NODES_MAX  4096
+#define JG_OTTL_DEPTH_MAX  64 /* brackets, lists, arguments; parsing and evaluation recurse */
+#define JG_OTTL_FIELDS_MAX 8  /* words of a path */
+
 /* Queries */
 #define JG_QUERY_TIMEOUT_NS                                                                                  \
     (120ull * 1000000000ull)                 /* one HTTP request, the reading of its answer included */

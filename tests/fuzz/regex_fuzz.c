@@ -2,7 +2,7 @@
  * RE2 patterns on POSIX: what stands before the first newline is the pattern, the rest is the text. */
 #include "core/arena.h"
 #include "core/str.h"
-#include "processors/attributes/regex.h"
+#include "core/regex.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

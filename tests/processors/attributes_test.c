@@ -2,7 +2,7 @@
 #include "core/arena.h"
 #include "core/str.h"
 #include "model/value_text.h"
-#include "processors/attributes/regex.h"
+#include "core/regex.h"
 #include "support/test.h"
 #include <jaeger/component.h>
 #include <stdio.h>

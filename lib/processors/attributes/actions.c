@@ -10,7 +10,7 @@
 #include "core/limits.h"
 #include "core/str.h"
 #include "model/value_text.h"
-#include "processors/attributes/regex.h"
+#include "core/regex.h"
 #include <openssl/sha.h>
 
 #define JOINED_BYTES_MAX (16u << 10) /* metadata values of one key; header lists are no larger */

@@ -10,7 +10,7 @@
 #include "core/limits.h"
 #include "core/str.h"
 #include "model/value_text.h"
-#include "processors/attributes/regex.h"
+#include "core/regex.h"
 
 enum { MATCH_UNSET, MATCH_STRICT, MATCH_REGEXP };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * See regex.h.
  */
-#include "processors/attributes/regex.h"
+#include "core/regex.h"
 
 #include "core/alloc.h"
 #include "core/buf.h"

@@ -5,8 +5,8 @@
  * matches start at one place the longest wins (RE2: the first alternative); whether there is a match is the
  * same. Spec: https://github.com/google/re2/wiki/Syntax
  */
-#ifndef JG_PROCESSORS_ATTRIBUTES_REGEX_H
-#define JG_PROCESSORS_ATTRIBUTES_REGEX_H
+#ifndef JG_CORE_REGEX_H
+#define JG_CORE_REGEX_H
 
 #include "core/attr.h"
 #include <jaeger/base.h>
