@@ -122,7 +122,7 @@ static jaeger_status copy_node(reader *r, const jaeger_config *from, unsigned de
     node->is_text = from->is_text;
     node->text = from->text;
     for (size_t i = 0; i < from->count; i++) {
-        jaeger_config *child;
+        jaeger_config *child = NULL;
         JG_TRY(copy_node(r, from->items[i], depth + 1, &child));
         if (!jg_tree_add(node, from->items[i]->key, child))
             return fail_full(r);

@@ -325,7 +325,7 @@ jaeger_status jg_batch_select(jaeger_batch *from, const uint32_t *indexes, size_
 
 jaeger_status jaeger_batch_own(jaeger_batch **batch, jaeger_error *err)
 {
-    jaeger_batch *copy;
+    jaeger_batch *copy = NULL;
     if (__atomic_load_n(&(*batch)->refs, __ATOMIC_ACQUIRE) == 1)
         return JAEGER_OK;
     JG_TRY(jg_batch_merge(batch, 1, &copy, err));

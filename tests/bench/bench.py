@@ -54,7 +54,7 @@ class Server:
         self.ports = dict(zip(names, free_ports(len(names))))
         stored = exporter != "nop"
         (self.directory / "bench.yaml").write_text(CONFIG.format(
-            storage=storage.format(dir=self.directory), exporter=exporter, processors=processors,
+            storage=storage.replace("@DIR@", str(self.directory)), exporter=exporter, processors=processors,
             extensions="jaeger_storage, jaeger_query, healthcheckv2" if stored else "healthcheckv2", **self.ports))
         self.build = build
         self.process = None
@@ -62,7 +62,7 @@ class Server:
     def start(self):
         begin = time.monotonic()
         self.process = subprocess.Popen([self.build / "cmd/jaeger-all-in-one", "--config",
-                                         self.directory / "bench.yaml"])
+                                         self.directory / "bench.yaml"], stderr=subprocess.DEVNULL)
         while True:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['health']}/status", timeout=5) as reply:
@@ -119,9 +119,9 @@ def emit(name, **figures):
 
 def ingest(build, args):
     """OTLP over gRPC, HTTP and JSON into nop and into memory."""
-    for exporter, storage in [("nop", "memory: "), ("jaeger_storage_exporter", "memory: {{max_traces: 100000000}}")]:
+    for exporter, storage in [("nop", "memory: "), ("jaeger_storage_exporter", "memory: {max_traces: 100000000}")]:
         for protocol in ["grpc", "http", "json"]:
-            server = Server(build, storage.replace("{{", "{").replace("}}", "}"), exporter)
+            server = Server(build, storage, exporter)
             server.start()
             figures = server.load(protocol, args.spans)
             emit(f"ingest {protocol} into {'nop' if exporter == 'nop' else 'memory'}", **figures,
@@ -130,7 +130,7 @@ def ingest(build, args):
             server.remove()
 
 
-EMBEDDED = "embedded: {{directory: {dir}/data}}"
+EMBEDDED = "embedded: {directory: @DIR@/data}"
 
 
 def directory_bytes(path):
@@ -139,7 +139,7 @@ def directory_bytes(path):
 
 def embedded(build, args):
     """OTLP over gRPC into the embedded store, every answer after fdatasync."""
-    server = Server(build, EMBEDDED.format(dir="{dir}"))
+    server = Server(build, EMBEDDED)
     server.start()
     emit("embedded ingest grpc", **server.load("grpc", args.spans))
     emit("embedded ack at 50000 spans/s", **server.load("grpc", min(args.spans, 500000), rate=50000))
