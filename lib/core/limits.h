@@ -79,7 +79,8 @@
 #define JG_TRACE_BYTES_MAX     (1024u << 20) /* one trace gathered for adjusting: wire bytes and index */
 #define JG_RESPONSE_BYTES      (64u << 10)   /* of an HTTP answer before they leave: one write, one chunk */
 #define JG_UI_CONFIG_BYTES_MAX (1u << 20)    /* a UI configuration file; real ones are a few KB */
-#define JG_UI_PAGE_BYTES_MAX   (4u << 20)    /* index.html of a user interface; real ones are 10 KB */
+#define JG_UI_SPANS_MAX        200u /* full spans in one answer to the UI: a screen of rows and its neighbours */
+#define JG_UI_PAGE_BYTES_MAX   (4u << 20) /* index.html of a user interface; real ones are 10 KB */
 
 /* Sampling strategies: a file, a reply, adaptive sampling. Real files are a few hundred KB. */
 #define JG_SAMPLING_FILE_BYTES_MAX  (16u << 20)

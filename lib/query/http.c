@@ -37,6 +37,9 @@ static const route routes[] = {
     {"GET", "/api/v3/traces/{}", "/api/v3/traces/{trace_id}", jg_v3_trace},
     {"GET", "/api/v3/traces", "/api/v3/traces", jg_v3_traces},
     {"GET", "/api/v3/trace-summaries", "/api/v3/trace-summaries", jg_v3_summaries},
+    {"GET", "/api/ui/v1/trace/{}", "/api/ui/v1/trace/{traceID}", jg_ui_api_trace},
+    {"GET", "/api/ui/v1/trace/{}/spans", "/api/ui/v1/trace/{traceID}/spans", jg_ui_api_spans},
+    {"GET", "/api/ui/v1/trace/{}/find", "/api/ui/v1/trace/{traceID}/find", jg_ui_api_find},
 };
 
 static jaeger_str header(const jg_http_call *c, const char *name)
@@ -116,13 +119,14 @@ static void serve_ui(jg_http_call *c, jaeger_str path)
     jaeger_str file;
     if (jg_str_starts(path, JAEGER_STR("/static/"))) {
         if (jg_url_decode(c->call->arena, path, false, &file))
-            c->status = jg_ui_send_file(c->http->ui, file, header(c, "if-none-match"), c->reply);
+            c->status = jg_ui_send_file(c->http->ui, file, header(c, "if-none-match"),
+                                        header(c, "accept-encoding"), c->reply);
         else
             jg_http_not_found(c);
         return;
     }
     jaeger_query_caps(c->http->query, &caps);
-    c->status = jg_ui_send_index(c->http->ui, jaeger_query_has_archive(c->http->query),
+    c->status = jg_ui_send_index(c->http->ui, path, jaeger_query_has_archive(c->http->query),
                                  caps.without_service_name, c->reply);
 }
 

@@ -66,5 +66,9 @@ void jg_v3_operations(jg_http_call *c);
 void jg_v3_trace(jg_http_call *c);
 void jg_v3_traces(jg_http_call *c);
 void jg_v3_summaries(jg_http_call *c);
+/* http_ui.c */
+void jg_ui_api_trace(jg_http_call *c);
+void jg_ui_api_spans(jg_http_call *c);
+void jg_ui_api_find(jg_http_call *c);
 
 #endif

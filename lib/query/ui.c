@@ -9,6 +9,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
+#include "query/bundle.h"
 #include "query/http.h"
 #include "query/page.h"
 #include "query/ui_config.h"
@@ -17,6 +18,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +27,7 @@
 struct jg_ui {
     jg_ui_options options;
     char *assets_path, *config_path; /* NUL-terminated; NULL: none */
-    jg_buf page;                     /* index.html of the assets */
+    jg_buf page;                     /* index.html of the assets, or the plain page; empty: the bundle */
     pthread_mutex_t config_mutex;    /* guards what follows; never held over I/O */
     jg_ui_config config;
     uint64_t reload_at_ns;
@@ -34,6 +36,8 @@ struct jg_ui {
 static jaeger_status read_page(jg_ui *ui, jaeger_error *err)
 {
     char path[PATH_MAX];
+    if (!ui->assets_path && jg_bundle_page.len)
+        return JAEGER_OK;
     if (!ui->assets_path) {
         jg_buf_append(&ui->page, jg_query_page, jg_query_page_len);
         return jg_buf_ok(&ui->page) ? JAEGER_OK : jg_fail_oom(err);
@@ -122,19 +126,52 @@ static int send_text(const jg_query_reply *reply, int status, const char *text)
     return status;
 }
 
-int jg_ui_send_index(jg_ui *ui, bool archive, bool search_without_service, const jg_query_reply *reply)
+/** What the page may load: its own files, and the one script whose nonce this answer has. */
+static void add_policy(const jg_query_reply *reply, jaeger_str nonce)
+{
+    JG_AUTO_BUF jg_buf policy = JG_BUF_INIT(1024);
+    jg_buf_printf(
+        &policy,
+        "default-src 'none'; script-src 'self' 'nonce-%.*s'; style-src 'self'; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'self'; "
+        "frame-ancestors 'self'",
+        JAEGER_STR_ARGS(nonce));
+    reply->add_header(reply->self, "Content-Security-Policy", jg_buf_view(&policy));
+    reply->add_header(reply->self, "Referrer-Policy", JAEGER_STR("same-origin"));
+    reply->add_header(reply->self, "X-Content-Type-Options", JAEGER_STR("nosniff"));
+}
+
+/** The bundle's page for this request into `out`. @return false: no randomness, nothing was written */
+static bool write_bundle_page(jg_buf *out, jaeger_str path, const jg_query_reply *reply)
+{
+    uint8_t bytes[16];
+    char text[32];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return false;
+    jg_hex_encode(bytes, sizeof bytes, text);
+    jaeger_str nonce = {text, sizeof text};
+    jg_bundle_write_page(out, path, nonce);
+    add_policy(reply, nonce);
+    return true;
+}
+
+int jg_ui_send_index(jg_ui *ui, jaeger_str path, bool archive, bool search_without_service,
+                     const jg_query_reply *reply)
 {
     JG_AUTO_BUF jg_buf caps = JG_BUF_INIT(256);
+    JG_AUTO_BUF jg_buf own = JG_BUF_INIT(JG_UI_PAGE_BYTES_MAX);
     JG_AUTO_BUF jg_buf out = JG_BUF_INIT(JG_UI_PAGE_BYTES_MAX + 8 * JG_UI_CONFIG_BYTES_MAX);
     jg_buf_printf(&caps,
                   "{\"archiveStorage\":%s,\"metricsStorage\":false,\"searchWithoutServiceName\":%s,"
                   "\"aiAssistant\":false}",
                   archive ? "true" : "false", search_without_service ? "true" : "false");
+    if (ui->page.len == 0 && !write_bundle_page(&own, path, reply))
+        return send_text(reply, 503, "no randomness\n");
     reload(ui);
     (void)pthread_mutex_lock(&ui->config_mutex);
-    jg_ui_fill_page(&out, jg_buf_view(&ui->page), &ui->config, jg_buf_view(&caps));
+    jg_ui_fill_page(&out, jg_buf_view(ui->page.len ? &ui->page : &own), &ui->config, jg_buf_view(&caps));
     (void)pthread_mutex_unlock(&ui->config_mutex);
-    if (!jg_buf_ok(&out))
+    if (!jg_buf_ok(&out) || !jg_buf_ok(&own))
         return send_text(reply, 503, "out of memory\n");
     if (ui->options.log_access)
         jaeger_log(ui->options.log, JAEGER_INFO, "serving index.html");
@@ -225,10 +262,13 @@ static int send_open_file(jg_ui *ui, int fd, jaeger_str path, jaeger_str if_none
     return 200;
 }
 
-int jg_ui_send_file(jg_ui *ui, jaeger_str path, jaeger_str if_none_match, const jg_query_reply *reply)
+int jg_ui_send_file(jg_ui *ui, jaeger_str path, jaeger_str if_none_match, jaeger_str accept_encoding,
+                    const jg_query_reply *reply)
 {
     char full[PATH_MAX];
-    if (!ui->assets_path || !path_is_safe(path) ||
+    if (!ui->assets_path)
+        return jg_bundle_send_file(path, if_none_match, accept_encoding, reply);
+    if (!path_is_safe(path) ||
         snprintf(full, sizeof full, "%s%.*s", ui->assets_path, JAEGER_STR_ARGS(path)) >= (int)sizeof full)
         return send_text(reply, 404, "404 page not found\n");
     int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -11,7 +11,7 @@ struct jg_query_reply;
 typedef struct jg_ui jg_ui;
 
 typedef struct jg_ui_options {
-    jaeger_str assets_path; /* a build of jaeger-ui; empty: the built-in page */
+    jaeger_str assets_path; /* a build of jaeger-ui; empty: the embedded UI */
     jaeger_str config_file; /* .json, or .js that defines UIConfig(); may be empty */
     bool log_access;
     const jaeger_logger *log;
@@ -23,9 +23,12 @@ jaeger_status jg_ui_new(const jg_ui_options *options, jg_ui **ret, jaeger_error 
 void jg_ui_free(jg_ui *ui);
 
 /** These answer the request and return the HTTP status. Threads: any. */
-int jg_ui_send_index(jg_ui *ui, bool archive, bool search_without_service,
+/** @param path of the request, below the base path */
+int jg_ui_send_index(jg_ui *ui, jaeger_str path, bool archive, bool search_without_service,
                      const struct jg_query_reply *reply);
-/** @param path "/static/…", decoded. @param if_none_match header of the request, or absent */
-int jg_ui_send_file(jg_ui *ui, jaeger_str path, jaeger_str if_none_match, const struct jg_query_reply *reply);
+/** @param path "/static/…", decoded. @param if_none_match, accept_encoding headers of the request, or absent
+ */
+int jg_ui_send_file(jg_ui *ui, jaeger_str path, jaeger_str if_none_match, jaeger_str accept_encoding,
+                    const struct jg_query_reply *reply);
 
 #endif

@@ -125,21 +125,24 @@ static void ui_serves_files_of_the_assets_only(void **state)
     jg_ui *ui = ui_of(NULL);
     for (size_t i = 0; i < JG_COUNT(rows); i++) {
         jg_query_reply reply = reply_to(&a);
-        if (jg_ui_send_file(ui, jg_str(rows[i].path), (jaeger_str){0}, &reply) != rows[i].status ||
+        if (jg_ui_send_file(ui, jg_str(rows[i].path), (jaeger_str){0}, JAEGER_STR(""), &reply) !=
+                rows[i].status ||
             a.status != rows[i].status)
             fail_msg("%s: %d", rows[i].path, a.status);
     }
     jg_query_reply reply = reply_to(&a);
-    assert_int_equal(jg_ui_send_file(ui, JAEGER_STR("/static/app.js\0"), (jaeger_str){0}, &reply), 404);
+    assert_int_equal(
+        jg_ui_send_file(ui, JAEGER_STR("/static/app.js\0"), (jaeger_str){0}, JAEGER_STR(""), &reply), 404);
     reply = reply_to(&a);
-    (void)jg_ui_send_file(ui, JAEGER_STR("/static/app.js"), (jaeger_str){0}, &reply);
+    (void)jg_ui_send_file(ui, JAEGER_STR("/static/app.js"), (jaeger_str){0}, JAEGER_STR(""), &reply);
     assert_str(jg_buf_view(&a.body), "let x;");
     assert_string_equal(a.type, "text/javascript; charset=utf-8");
     assert_string_equal(a.cache, "public, max-age=31536000, immutable");
     char tag[64];
     memcpy(tag, a.tag, sizeof tag);
     reply = reply_to(&a);
-    assert_int_equal(jg_ui_send_file(ui, JAEGER_STR("/static/app.js"), jg_str(tag), &reply), 304);
+    assert_int_equal(jg_ui_send_file(ui, JAEGER_STR("/static/app.js"), jg_str(tag), JAEGER_STR(""), &reply),
+                     304);
     assert_int_equal(a.body.len, 0);
     jg_ui_free(ui);
     jg_buf_done(&a.body);
@@ -151,21 +154,21 @@ static void ui_reads_its_configuration_again_and_keeps_it_if_it_is_bad(void **st
     answer a = {.body = JG_BUF_INIT(4096)};
     jg_ui *ui = ui_of("ui.json");
     jg_query_reply reply = reply_to(&a);
-    assert_int_equal(jg_ui_send_index(ui, false, false, &reply), 200);
+    assert_int_equal(jg_ui_send_index(ui, JAEGER_STR("/search"), false, false, &reply), 200);
     assert_str(jg_buf_view(&a.body), "<html>JAEGER_CONFIG = {\"first\":1};</html>");
     assert_string_equal(a.cache, "no-cache");
     write_file("ui.json", "{\"second\":2}");
     reply = reply_to(&a);
-    (void)jg_ui_send_index(ui, false, false, &reply);
+    (void)jg_ui_send_index(ui, JAEGER_STR("/search"), false, false, &reply);
     assert_str(jg_buf_view(&a.body), "<html>JAEGER_CONFIG = {\"first\":1};</html>");
     jg_clock_advance((int64_t)(11 * JG_NS_PER_S));
     reply = reply_to(&a);
-    (void)jg_ui_send_index(ui, false, false, &reply);
+    (void)jg_ui_send_index(ui, JAEGER_STR("/search"), false, false, &reply);
     assert_str(jg_buf_view(&a.body), "<html>JAEGER_CONFIG = {\"second\":2};</html>");
     write_file("ui.json", "{");
     jg_clock_advance((int64_t)(11 * JG_NS_PER_S));
     reply = reply_to(&a);
-    (void)jg_ui_send_index(ui, false, false, &reply);
+    (void)jg_ui_send_index(ui, JAEGER_STR("/search"), false, false, &reply);
     assert_str(jg_buf_view(&a.body), "<html>JAEGER_CONFIG = {\"second\":2};</html>");
     jg_ui_free(ui);
     jg_buf_done(&a.body);
