@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { defineConfig } from 'vite';
+import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   base: './', // the server sets <base>, so one build works under any prefix
@@ -11,6 +11,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
+  test: { setupFiles: ['test/setup.ts'] },
   worker: { format: 'es' },
   server: { proxy: { '/api': 'http://127.0.0.1:16686' } },
 });
