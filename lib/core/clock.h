@@ -15,5 +15,7 @@ uint64_t jg_clock_unix_ns(void); /* CLOCK_REALTIME */
 
 /** Tests: shift both clocks by so much from now on. Process-wide. */
 void jg_clock_advance(int64_t ns);
+/** Tests: shift CLOCK_REALTIME only, as when someone sets the clock. */
+void jg_clock_step_unix(int64_t ns);
 
 #endif

@@ -83,13 +83,15 @@
 #define JG_UI_PAGE_BYTES_MAX   (4u << 20) /* index.html of a user interface; real ones are 10 KB */
 
 /* Sampling strategies: a file, a reply, adaptive sampling. Real files are a few hundred KB. */
-#define JG_SAMPLING_FILE_BYTES_MAX  (16u << 20)
-#define JG_SAMPLING_SET_BYTES_MAX   (256u << 20) /* one set in memory; two are there during a reload */
-#define JG_SAMPLING_SERVICES_MAX    100000u
-#define JG_SAMPLING_OPERATIONS_MAX  1000000u /* of all services, merged ones counted again; 24 bytes each */
-#define JG_SAMPLING_REPLY_BYTES_MAX (64u << 20) /* one strategy written */
-#define JG_SAMPLING_RECORDED_MAX    100000u     /* operations of one adaptive interval; 200 bytes each */
-#define JG_SAMPLING_CACHE_MAX       10000u      /* services a proxy keeps */
-#define JG_SAMPLING_CACHE_BYTES_MAX (64u << 20) /* their strategies */
+#define JG_SAMPLING_FILE_BYTES_MAX   (16u << 20)
+#define JG_SAMPLING_SET_BYTES_MAX    (256u << 20) /* one set in memory; two are there during a reload */
+#define JG_SAMPLING_SERVICES_MAX     100000u
+#define JG_SAMPLING_OPERATIONS_MAX   1000000u /* of all services, merged ones counted again; 24 bytes each */
+#define JG_SAMPLING_REPLY_BYTES_MAX  (64u << 20) /* one strategy written */
+#define JG_SAMPLING_RECORDED_MAX     100000u     /* operations of one adaptive interval; 200 bytes each */
+#define JG_SAMPLING_BUCKETS_MAX      100u /* intervals of adaptive sampling in memory; Jaeger's default is 10 */
+#define JG_SAMPLING_BUCKET_BYTES_MAX (64u << 20) /* one of them */
+#define JG_SAMPLING_CACHE_MAX        10000u      /* services a proxy keeps */
+#define JG_SAMPLING_CACHE_BYTES_MAX  (64u << 20) /* their strategies */
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The extension remote_sampling: tells clients how to sample, on 5778 (HTTP) and 5779 (gRPC), from a file or
- * URL, or from another extension. Keys: Jaeger v2, cmd/jaeger/internal/extension/remotesampling; `provider`
- * is ours.
+ * The extension remote_sampling: tells clients how to sample, on 5778 (HTTP) and 5779 (gRPC): from a file or
+ * URL, by adaptive sampling, by asking another server, or from another extension.
+ * Keys: Jaeger v2, cmd/jaeger/internal/extension/remotesampling; `provider` and `proxy` are ours.
  */
 #include "config/load.h"
 #include "core/err.h"
 #include "core/str.h"
+#include "extensions/remote_sampling/adaptive.h"
+#include "extensions/remote_sampling/proxy.h"
 #include "extensions/remote_sampling/serve.h"
 #include "sampling/file.h"
 #include <jaeger/component.h>
@@ -19,6 +21,8 @@ typedef struct file_config {
 
 typedef struct sampling_config {
     file_config file;
+    jg_adaptive_config adaptive;
+    jg_proxy_config proxy;
     jaeger_str provider;
     jg_sampling_http http;
     jg_sampling_grpc grpc;
@@ -30,6 +34,8 @@ typedef struct sampling {
     const jaeger_logger *log;
     jaeger_host *host;
     jg_file_provider *file;
+    jg_adaptive *adaptive;
+    jg_sampling_proxy *proxy;
     jg_sampling_server server;
 } sampling;
 
@@ -37,7 +43,7 @@ static jaeger_status validate(const void *config, const jaeger_config *node, jae
 {
     const sampling_config *c = config;
     const char *path = node ? jaeger_config_path(node) : "remote_sampling";
-    int providers = c->file.enabled + (c->provider.len > 0);
+    int providers = c->file.enabled + c->adaptive.enabled + c->proxy.enabled + (c->provider.len > 0);
     if (!providers)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
                        "%s: no sampling strategy provider specified, expecting 'adaptive' or 'file'", path);
@@ -49,7 +55,7 @@ static jaeger_status validate(const void *config, const jaeger_config *node, jae
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
                        "%s: DefaultSamplingProbability: %g does not validate as range(0|1)", path,
                        c->file.default_rate);
-    return JAEGER_OK;
+    return c->proxy.enabled ? jg_proxy_check(&c->proxy, path, err) : JAEGER_OK;
 }
 
 static jaeger_status create(void *self, const jaeger_component_create *in, jaeger_error *err)
@@ -73,6 +79,22 @@ static jaeger_status start_file(sampling *s, jaeger_error *err)
     return JAEGER_OK;
 }
 
+static jaeger_status start_adaptive(sampling *s, jaeger_error *err)
+{
+    JG_TRY(jg_adaptive_config_start(&s->config->adaptive, s->host, s->log, &s->adaptive, err));
+    s->server.provider = &jg_adaptive_provider;
+    s->server.provider_self = s->adaptive;
+    return JAEGER_OK;
+}
+
+static jaeger_status start_proxy(sampling *s, jaeger_error *err)
+{
+    JG_TRY(jg_sampling_proxy_new(&s->config->proxy, s->host, &s->proxy, err));
+    s->server.provider = &jg_strategy_cache_provider;
+    s->server.provider_self = jg_sampling_proxy_cache(s->proxy);
+    return JAEGER_OK;
+}
+
 static jaeger_status find_provider(sampling *s, jaeger_error *err)
 {
     const char *id = s->config->provider.ptr;
@@ -89,7 +111,11 @@ static void stop(void *self, uint64_t deadline_ns)
     sampling *s = self;
     jg_sampling_server_stop(&s->server, deadline_ns);
     jg_file_provider_free(s->file);
+    jg_adaptive_free(s->adaptive);
+    jg_sampling_proxy_free(s->proxy);
     s->file = NULL;
+    s->adaptive = NULL;
+    s->proxy = NULL;
     s->server.provider = NULL;
 }
 
@@ -97,7 +123,10 @@ static jaeger_status start(void *self, jaeger_error *err)
 {
     sampling *s = self;
     const sampling_config *c = s->config;
-    jaeger_status status = c->file.enabled ? start_file(s, err) : find_provider(s, err);
+    jaeger_status status = c->file.enabled       ? start_file(s, err)
+                           : c->adaptive.enabled ? start_adaptive(s, err)
+                           : c->proxy.enabled    ? start_proxy(s, err)
+                                                 : find_provider(s, err);
     if (status == JAEGER_OK)
         status = jg_sampling_server_start(&s->server, s->id, s->host, &c->http, &c->grpc, err);
     if (status != JAEGER_OK)
@@ -118,7 +147,9 @@ static jaeger_status strategy_of(void *self, jaeger_str service, jaeger_strategy
 static const void *interface(void *self, const char *name)
 {
     static const jaeger_sampling_provider table = {.size = sizeof table, .strategy = strategy_of};
-    (void)self;
+    const sampling *s = self;
+    if (jg_str_is(JAEGER_STR(JG_ADAPTIVE_INTERFACE), name))
+        return s->adaptive;
     return jg_str_is(JAEGER_STR(JAEGER_SAMPLING_INTERFACE), name) ? &table : NULL;
 }
 
@@ -158,6 +189,18 @@ static const jaeger_field fields[] = {
      .sub = file_fields,
      .sub_size = sizeof(file_config),
      .doc = "strategies from a file"},
+    {.name = "adaptive",
+     .kind = JAEGER_FIELD_OPTIONAL_D,
+     .offset = offsetof(sampling_config, adaptive),
+     .sub = jg_adaptive_fields,
+     .sub_size = sizeof(jg_adaptive_config),
+     .doc = "probabilities that follow the traffic; needs the processor adaptive_sampling"},
+    {.name = "proxy",
+     .kind = JAEGER_FIELD_OPTIONAL_D,
+     .offset = offsetof(sampling_config, proxy),
+     .sub = jg_proxy_fields,
+     .sub_size = sizeof(jg_proxy_config),
+     .doc = "strategies of another server (ours; Jaeger has no such key)"},
     {.name = "provider",
      .kind = JAEGER_FIELD_STR,
      .offset = offsetof(sampling_config, provider),
