@@ -101,6 +101,47 @@ typedef struct jaeger_sampling_store {
     jaeger_status (*forfeit)(void *self, jaeger_str resource, jaeger_str owner, jaeger_call *call);
 } jaeger_sampling_store;
 
+/* ---- samplers for programs that are traced ---- */
+
+typedef struct jaeger_sampler jaeger_sampler;
+
+typedef enum jaeger_sampler_kind {
+    JAEGER_SAMPLER_CONST,         /**< param 0: no trace, else: every one */
+    JAEGER_SAMPLER_PROBABILISTIC, /**< param: probability, 0..1 */
+    JAEGER_SAMPLER_RATE_LIMITING, /**< param: traces per second */
+    JAEGER_SAMPLER_REMOTE         /**< as the endpoint says; param: probability until it has answered */
+} jaeger_sampler_kind;
+
+typedef struct jaeger_sampler_options {
+    size_t size;
+    jaeger_sampler_kind kind;
+    double param;
+    jaeger_str service;        /**< REMOTE: whose strategy */
+    const char *endpoint;      /**< REMOTE: NULL: http://localhost:5778/sampling */
+    uint64_t poll_interval_ns; /**< REMOTE: 0: 60 s */
+    uint32_t operations_max; /**< operations with a rule of their own; 0: 2000. Others share the default's */
+    jaeger_log_sink log;     /**< REMOTE: failed polls; write NULL: silent */
+} jaeger_sampler_options;
+
+#ifdef __cplusplus
+#define JAEGER_SAMPLER_OPTIONS_INIT (jaeger_sampler_options{sizeof(jaeger_sampler_options)})
+#else
+#define JAEGER_SAMPLER_OPTIONS_INIT ((jaeger_sampler_options){.size = sizeof(jaeger_sampler_options)})
+#endif
+
+/** REMOTE polls on a thread of its own, at once and then at each interval; what it last heard stays in force.
+ *  @return INVALID_ARGUMENT: a parameter out of range; RESOURCE_EXHAUSTED */
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_sampler_new(const jaeger_sampler_options *options,
+                                                              jaeger_sampler **ret, jaeger_error *err);
+/** The tracers that use it must be freed before. Accepts NULL. */
+JAEGER_API void jaeger_sampler_free(jaeger_sampler *sampler);
+/** For jaeger_tracer_options. Any thread; a short lock, no I/O. */
+JAEGER_API jaeger_trace_sampler jaeger_sampler_hook(jaeger_sampler *sampler);
+/** Follow this strategy from now on, whatever the kind: for strategies that come another way. Any thread.
+ *  @return RESOURCE_EXHAUSTED: the rules before stay */
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_sampler_apply(jaeger_sampler *sampler,
+                                                                const jaeger_strategy *strategy);
+
 #ifdef __cplusplus
 }
 #endif

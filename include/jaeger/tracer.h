@@ -32,11 +32,21 @@ typedef struct jaeger_context {
     char trace_state[JAEGER_TRACE_STATE_MAX];
 } jaeger_context;
 
+/** Why a trace is sampled: the root span's attributes sampler.type and sampler.param, from which Jaeger's
+ * adaptive sampling learns. */
+typedef struct jaeger_sample {
+    const char
+        *type; /**< static; "probabilistic", "lowerbound", "ratelimiting", "const"; NULL: no attributes */
+    double param;
+} jaeger_sample;
+
 /** Decides whether a new trace is recorded. Children follow their parent's `sampled`. Any thread; must not
- * block. */
+ * block. jaeger_sampler_hook() of jaeger/sampling.h makes one. */
 typedef struct jaeger_trace_sampler {
     bool (*sample)(void *self, const uint8_t trace_id[16], jaeger_str operation);
     void *self;
+    /** If set, asked instead of `sample`. @param ret zeroed before */
+    bool (*sample_as)(void *self, const uint8_t trace_id[16], jaeger_str operation, jaeger_sample *ret);
 } jaeger_trace_sampler;
 
 typedef struct jaeger_tracer_options {

@@ -92,10 +92,19 @@ static void write_head(jaeger_live_span *span, const jaeger_context *parent, jae
     jg_pb_write_fixed32(buf, JG_OTLP_SPAN_FLAGS, flags);
 }
 
+static bool is_sampled(const jaeger_trace_sampler *sampler, const uint8_t trace_id[16], jaeger_str name,
+                       jaeger_sample *ret)
+{
+    if (sampler->sample_as)
+        return sampler->sample_as(sampler->self, trace_id, name, ret);
+    return !sampler->sample || sampler->sample(sampler->self, trace_id, name);
+}
+
 jaeger_live_span *jaeger_span_begin_at(jaeger_tracer *tracer, const jaeger_context *parent, jaeger_str name,
                                        uint32_t kind, uint64_t start_unix_ns)
 {
     jaeger_context context = {.sampled = true};
+    jaeger_sample sample = {0};
     if (parent && jg_id_is_zero(parent->trace_id, 16))
         parent = NULL;
     if (parent) {
@@ -105,7 +114,7 @@ jaeger_live_span *jaeger_span_begin_at(jaeger_tracer *tracer, const jaeger_conte
         context.remote = false;
     } else {
         make_id(tracer, context.trace_id, 16);
-        if (tracer->sampler.sample && !tracer->sampler.sample(tracer->sampler.self, context.trace_id, name))
+        if (!is_sampled(&tracer->sampler, context.trace_id, name, &sample))
             return NULL;
     }
     jaeger_live_span *span = jg_ring_pop(&tracer->idle);
@@ -118,6 +127,10 @@ jaeger_live_span *jaeger_span_begin_at(jaeger_tracer *tracer, const jaeger_conte
     span->dropped_attributes = 0;
     jg_buf_clear(&span->buf);
     write_head(span, parent, name, kind, start_unix_ns);
+    if (sample.type) {
+        jaeger_span_set_str(span, JAEGER_STR("sampler.type"), jg_str(sample.type));
+        jaeger_span_set_double(span, JAEGER_STR("sampler.param"), sample.param);
+    }
     return span;
 }
 
