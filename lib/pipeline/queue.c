@@ -234,8 +234,10 @@ static item *take_item(jg_queue *q)
 /* ---- the persistent queue
  * --------------------------------------------------------------------------------------- */
 
-static void show_spool_size(jg_queue *q)
+/** At each scrape: removals reach the disk a moment after the sending. */
+static void show_spool_size(void *user)
 {
+    jg_queue *q = user;
     jg_metric_set(q->size_gauge, (double)jg_spool_measure(q->spool).bytes);
 }
 
@@ -251,7 +253,6 @@ static bool enter_spool(jg_queue *q)
 
 static void leave_spool(jg_queue *q)
 {
-    show_spool_size(q);
     (void)pthread_mutex_lock(&q->queue_mutex);
     q->putting--;
     (void)pthread_cond_broadcast(&q->changed_cond);
@@ -287,7 +288,6 @@ static void send_spooled(jg_queue *q, jg_spool_item *it)
         jaeger_log(q->options.log, JAEGER_ERROR, "exporting failed, dropping spans spans=%zu error=\"%s\"",
                    spans, call.error.message);
     jg_spool_remove(q->spool, it->seq);
-    show_spool_size(q);
 }
 
 static void consume_spool(jg_queue *q)
@@ -308,7 +308,7 @@ static jaeger_status open_spool(jg_queue *q, jaeger_error *err)
     JG_TRY(jg_spool_open(p->directory.ptr, p->bytes_max ? p->bytes_max : JG_SPOOL_BYTES, q->options.log,
                          &q->spool, err));
     jg_spool_size size = jg_spool_measure(q->spool);
-    show_spool_size(q);
+    jg_metrics_on_scrape(q->options.metrics, show_spool_size, q);
     if (size.batches)
         jaeger_log(q->options.log, JAEGER_INFO,
                    "going on with what is in the persistent queue batches=%llu spans=%llu",
@@ -326,9 +326,9 @@ static void close_spool(jg_queue *q)
     while (q->putting)
         (void)pthread_cond_wait(&q->changed_cond, &q->queue_mutex);
     (void)pthread_mutex_unlock(&q->queue_mutex);
+    jg_metrics_off_scrape(q->options.metrics, q);
     jg_spool_flush(q->spool);
     jg_spool_size left = jg_spool_measure(q->spool);
-    show_spool_size(q);
     jg_spool_close(q->spool);
     q->spool = NULL;
     if (left.batches)
