@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One queue, one mutex; a worker is started when a job comes and none is idle.
+ * One queue, one mutex. At most one worker is on its way up (woken or being started) at any time: when it
+ * takes its job and finds more, it calls the next. So short jobs are run by the few workers that are awake,
+ * without a wake-up for each, while jobs that block bring up as many workers as there are jobs.
  */
 #include "core/pool.h"
 
@@ -15,20 +17,25 @@ struct jg_pool {
     jg_job *first, **last;
     unsigned jobs, jobs_max;
     unsigned idle, count, threads_max;
+    bool rising; /* a worker was called and has not taken a job yet */
     bool stopping;
     char name[16];
     pthread_t threads[];
 };
 
+static void call_worker(jg_pool *pool);
+
 static void *worker(void *arg)
 {
     jg_pool *pool = arg;
     (void)pthread_mutex_lock(&pool->queue_mutex);
+    pool->rising = false;
     for (;;) {
         while (!pool->first && !pool->stopping) {
             pool->idle++;
             (void)pthread_cond_wait(&pool->work, &pool->queue_mutex);
             pool->idle--;
+            pool->rising = false;
         }
         jg_job *job = pool->first;
         if (!job)
@@ -37,6 +44,8 @@ static void *worker(void *arg)
         if (!pool->first)
             pool->last = &pool->first;
         pool->jobs--;
+        if (pool->first)
+            call_worker(pool);
         (void)pthread_mutex_unlock(&pool->queue_mutex);
         job->run(job);
         (void)pthread_mutex_lock(&pool->queue_mutex);
@@ -73,24 +82,34 @@ static bool start_worker(jg_pool *pool)
     return started;
 }
 
+/** With the mutex held: wake an idle worker or start one, unless one is on its way. */
+static void call_worker(jg_pool *pool)
+{
+    if (pool->rising || pool->stopping)
+        return;
+    if (pool->idle) {
+        pool->rising = true;
+        (void)pthread_cond_signal(&pool->work);
+    } else if (pool->count < pool->threads_max) {
+        pool->rising = start_worker(pool);
+    }
+}
+
 jaeger_status jg_pool_submit(jg_pool *pool, jg_job *job)
 {
     jaeger_status status = JAEGER_UNAVAILABLE;
     (void)pthread_mutex_lock(&pool->queue_mutex);
-    if (pool->stopping || pool->jobs >= pool->jobs_max)
-        goto out;
-    if (pool->jobs >= pool->idle && pool->count < pool->threads_max && !start_worker(pool) &&
-        pool->count == 0)
-        goto out;
-    job->next = NULL;
-    *pool->last = job;
-    pool->last = &job->next;
-    pool->jobs++;
-    status = JAEGER_OK;
-out:
+    if (!pool->stopping && pool->jobs < pool->jobs_max) {
+        call_worker(pool);
+        if (pool->count) { /* else not one thread could be started */
+            job->next = NULL;
+            *pool->last = job;
+            pool->last = &job->next;
+            pool->jobs++;
+            status = JAEGER_OK;
+        }
+    }
     (void)pthread_mutex_unlock(&pool->queue_mutex);
-    if (status == JAEGER_OK)
-        (void)pthread_cond_signal(&pool->work);
     return status;
 }
 

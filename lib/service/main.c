@@ -314,6 +314,10 @@ static void set_allocator(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
     (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    /* Few arenas: each keeps what was freed in it, and requests are freed by other threads than made them. Small blocks
+     * come from per-thread caches anyway. */
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    (void)mallopt(M_ARENA_MAX, cores > 2 ? (int)cores / 2 : 1);
 }
 
 int jaeger_main(int argc, char **argv, const char *program, const char *yaml)
