@@ -67,6 +67,8 @@
 #define JG_MEMORY_OPERATIONS_MAX 200000
 #define JG_MEMORY_THROUGHPUT_MAX 1000 /* batches of sampling throughput; one arrives a minute and host */
 
+#define JG_TAIL_WAIT_S_MAX 86400 /* of the tail sampler: it keeps a list for each second */
+
 /* OTTL conditions: written by hand in the configuration, or sent with a query */
 #define JG_OTTL_BYTES_MAX  (16u << 10)
 #define JG_OTTL_NODES_MAX  4096
