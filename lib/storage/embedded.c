@@ -124,13 +124,9 @@ jaeger_status jg_embedded_find_traces(void *self, const jaeger_trace_query *quer
                                       jaeger_call *call)
 {
     jg_store *store;
-    jaeger_trace_refs refs = {0};
     JG_TRY(store_of(self, call, false, &store));
     JG_TRY(jaeger_call_check(call));
-    if (!store)
-        return JAEGER_OK;
-    JG_TRY(jg_store_find_ids(store, query, &refs, call));
-    return jg_store_get(store, refs.items, refs.count, out, call);
+    return store ? jg_store_find(store, query, out, call) : JAEGER_OK;
 }
 
 jaeger_status jg_embedded_find_summaries(void *self, const jaeger_trace_query *query, jaeger_summary_sink out,

@@ -20,7 +20,8 @@
 #define SPARES_MAX       2u         /* in steady state one is flushed while one is written */
 #define FRAMES_MAX       16u        /* frame buffers that are kept */
 #define FRAME_BYTES_KEEP (1u << 20)
-#define FROZEN_WAIT_NS   (200 * JG_NS_PER_MS) /* longer stalls are for the sender to wait out */
+#define BUSY_RETRY_MS    200u
+#define FROZEN_WAIT_NS   (900 * JG_NS_PER_MS) /* longer stalls are for the sender to wait out */
 
 /** A request in the queue; lives on its caller's stack. */
 struct jg_write {
@@ -236,7 +237,7 @@ static jaeger_status rotate(jg_store *store, jaeger_error *err)
         (void)jg_fail(err, JAEGER_UNAVAILABLE,
                       "embedded store: memory is full, %u memtables wait to be written%s",
                       store->options.frozen_max, store->flush_failures ? " and the disk refuses them" : "");
-        err->retry_after_ms = JG_RETRY_AFTER_MS;
+        err->retry_after_ms = store->flush_failures ? JG_RETRY_AFTER_MS : BUSY_RETRY_MS;
         return err->status;
     }
     int error = jg_store_take_wal(store, &wal);

@@ -294,6 +294,7 @@ static void wait_for_work(jg_engine *engine)
 static void *background(void *user)
 {
     jg_engine *engine = user;
+    (void)pthread_setname_np(pthread_self(), "jg-embedded");
     open_known_tenants(engine);
     for (;;) {
         wait_for_work(engine);

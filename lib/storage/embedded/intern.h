@@ -27,10 +27,8 @@ JG_INLINE jg_hash128 jg_hash_piece(const void *bytes, size_t len, uint64_t seed)
 typedef struct jg_entry {
     jg_hash128 hash;
     uint32_t off, len; /* where its bytes are; see jg_mt_bytes */
-    uint32_t freq;     /* written by the one writer; exact once the memtable is frozen */
     uint32_t key;      /* attributes: number of the key if the bytes are an ordinary KeyValue, else JG_NONE */
     uint32_t alt; /* attributes: token of the value as text, for values that are not plain; else JG_NONE */
-    uint32_t reserved;
 } jg_entry;
 
 typedef struct jg_slots {
@@ -65,6 +63,14 @@ JG_INLINE jg_entry *jg_intern_at(const jg_intern *table, uint32_t number)
 JG_INLINE void jg_intern_prefetch(const jg_intern *table, jg_hash128 hash)
 {
     __builtin_prefetch(&table->slots->slots[hash.lo & table->slots->mask]);
+}
+
+/** The slot has arrived: ask for the entry that is probably meant. */
+JG_INLINE void jg_intern_prefetch_entry(const jg_intern *table, jg_hash128 hash)
+{
+    uint64_t slot = table->slots->slots[hash.lo & table->slots->mask];
+    if (slot)
+        __builtin_prefetch(jg_intern_at(table, (uint32_t)slot - 1));
 }
 
 #endif

@@ -14,6 +14,7 @@
 
 #define TOKENS_MAX     (96u << 20) /* a frame of 64 MiB has at most 32 M attributes, each with a second token */
 #define ATTRS_MAX      (32u << 20) /* different ones: real ones take ten bytes and more */
+#define EVENTS_MAX     (48u << 20) /* an event takes two bytes of wire and more */
 #define SIDE_BYTES_MAX (1u << 30)  /* offsets are 31 bits */
 
 static bool tables_init(jg_mt *mem)
@@ -23,6 +24,7 @@ static bool tables_init(jg_mt *mem)
            jg_vmem_init(&mem->trace_last, (size_t)JG_MEM_ROWS_MAX * sizeof(uint32_t)) &&
            jg_vmem_init(&mem->chunk_max, (JG_MEM_ROWS_MAX / JG_MEM_CHUNK + 1) * sizeof(uint64_t)) &&
            jg_vmem_init(&mem->side, SIDE_BYTES_MAX) &&
+           jg_vmem_init(&mem->events, (size_t)EVENTS_MAX * sizeof(jg_event_head)) &&
            jg_vmem_init(&mem->op_infos, (size_t)JG_MEM_ROWS_MAX * sizeof(jg_op)) &&
            jg_vmem_init(&mem->origin_infos, (size_t)JG_MEM_ROWS_MAX * sizeof(jg_origin)) &&
            jg_intern_init(&mem->attrs, ATTRS_MAX) && jg_intern_init(&mem->ops, JG_MEM_ROWS_MAX) &&
@@ -65,8 +67,8 @@ void jg_mt_unref(jg_mt *mem)
 {
     if (!mem || __atomic_sub_fetch(&mem->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    jg_vmem *areas[] = {&mem->rows, &mem->tokens,   &mem->trace_last,  &mem->chunk_max,
-                        &mem->side, &mem->op_infos, &mem->origin_infos};
+    jg_vmem *areas[] = {&mem->rows, &mem->tokens, &mem->trace_last, &mem->chunk_max,
+                        &mem->side, &mem->events, &mem->op_infos,   &mem->origin_infos};
     jg_intern *tables[] = {&mem->attrs,     &mem->ops,    &mem->tails,   &mem->keys,  &mem->services,
                            &mem->resources, &mem->scopes, &mem->origins, &mem->traces};
     for (size_t i = 0; i < JG_COUNT(areas); i++)
@@ -191,6 +193,8 @@ static bool hash_pieces(jg_mt *mem)
         mem->hashes[i] = jg_hash_piece(l->pieces[i].ptr, l->pieces[i].len, seed);
         jg_intern_prefetch(&mem->attrs, mem->hashes[i]);
     }
+    for (size_t i = 0; i < l->piece_count; i++)
+        jg_intern_prefetch_entry(&mem->attrs, mem->hashes[i]);
     return true;
 }
 
@@ -435,6 +439,20 @@ uint32_t jg_mt_last_of_trace(const jg_mt *mem, const uint8_t trace_id[16], uint3
     return row;
 }
 
+static bool keep_events(jg_mt *mem, jg_row *row)
+{
+    size_t bytes = mem->layout.event_count * sizeof(jg_event_head);
+    if (row->whole || !bytes)
+        return true;
+    void *to = jg_vmem_room(&mem->events, bytes);
+    if (!to)
+        return false;
+    row->event0 = (uint32_t)(mem->events.used / sizeof(jg_event_head));
+    memcpy(to, mem->layout.events, bytes);
+    mem->events.used += bytes;
+    return true;
+}
+
 static bool append_span(jg_mt *mem, const jaeger_span *span, uint32_t off, const origin_cache *cache)
 {
     jg_layout *l = &mem->layout;
@@ -458,7 +476,8 @@ static bool append_span(jg_mt *mem, const jaeger_span *span, uint32_t off, const
     row->origin = cache->origin;
     row->op = put_op(mem, span, l->op, cache->service);
     row->tail = l->whole ? 0 : put_tail(mem, l);
-    if (row->op == JG_NONE || row->tail == JG_NONE || !add_tokens(mem, row, span) || !link_trace(mem, row))
+    if (row->op == JG_NONE || row->tail == JG_NONE || !add_tokens(mem, row, span) || !keep_events(mem, row) ||
+        !link_trace(mem, row))
         return false;
     note_times(mem, row);
     mem->rows.used += sizeof *row;

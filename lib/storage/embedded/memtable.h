@@ -24,6 +24,7 @@ typedef struct jg_row {
     uint32_t origin, op, tail;
     uint32_t trace, previous; /* number of the trace; its row before this one, or JG_NONE */
     uint32_t attr_count, event_count;
+    uint32_t event0; /* first of its events, if it is not stored whole */
     uint8_t whole, parent, kind, status;
 } jg_row;
 
@@ -47,7 +48,7 @@ typedef struct jg_mt {
     void (*release_wal)(void *user, jg_wal_file *wal); /* at the last unref */
     void *release_user;
 
-    jg_vmem rows, tokens, trace_last, chunk_max, side, op_infos, origin_infos;
+    jg_vmem rows, tokens, trace_last, chunk_max, side, events, op_infos, origin_infos;
     jg_intern attrs, ops, tails, keys, services, resources, scopes, origins, traces;
     uint32_t published;                     /* rows that readers see; atomic */
     uint32_t pending;                       /* rows appended */
@@ -91,6 +92,11 @@ JG_INLINE jg_row *jg_mt_row(const jg_mt *mem, uint32_t row)
 JG_INLINE const uint32_t *jg_mt_tokens(const jg_mt *mem, const jg_row *row)
 {
     return (const uint32_t *)mem->tokens.base + row->token0;
+}
+
+JG_INLINE const jg_event_head *jg_mt_events(const jg_mt *mem, const jg_row *row)
+{
+    return (const jg_event_head *)mem->events.base + row->event0;
 }
 
 JG_INLINE const jg_origin *jg_mt_origin(const jg_mt *mem, uint32_t origin)

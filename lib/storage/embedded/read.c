@@ -73,12 +73,9 @@ static bool seg_may_match(const jg_seg *seg, const jg_match *match)
            seg->meta.max_duration >= match->duration_min_ns;
 }
 
-static jaeger_status search_segments(jg_store *store, const jg_snapshot *snapshot, const jg_match *match,
-                                     jg_hits *hits, jaeger_call *call)
+static jaeger_status search_segments(jg_store *store, const jg_snapshot *snapshot, jg_seg_reader *reader,
+                                     const jg_match *match, jg_hits *hits, jaeger_call *call)
 {
-    jg_seg_reader *reader = jg_reader_take(store);
-    if (!reader)
-        return jg_fail_oom(&call->error);
     jaeger_status status = JAEGER_OK;
     for (uint32_t i = 0; i < snapshot->seg_count && status == JAEGER_OK; i++) {
         jg_seg *seg = snapshot->segs[i];
@@ -92,12 +89,11 @@ static jaeger_status search_segments(jg_store *store, const jg_snapshot *snapsho
         if (status == JAEGER_OK)
             status = jaeger_call_check(call);
     }
-    jg_reader_give(store, reader);
     return status;
 }
 
-static jaeger_status search(jg_store *store, const jg_snapshot *snapshot, const jaeger_trace_query *query,
-                            jg_hits *hits, jaeger_call *call)
+static jaeger_status search(jg_store *store, const jg_snapshot *snapshot, jg_seg_reader *reader,
+                            const jaeger_trace_query *query, jg_hits *hits, jaeger_call *call)
 {
     jg_match match;
     JG_TRY(jg_match_compile(&match, query, call->arena, &call->error));
@@ -107,7 +103,7 @@ static jaeger_status search(jg_store *store, const jg_snapshot *snapshot, const 
     for (uint32_t i = 0; i < snapshot->mem_count && status == JAEGER_OK; i++)
         status = jg_mt_search(snapshot->mems[i], &match, hits, call);
     if (status == JAEGER_OK)
-        status = search_segments(store, snapshot, &match, hits, call);
+        status = search_segments(store, snapshot, reader, &match, hits, call);
     jg_hits_finish(hits);
     return status;
 }
@@ -155,10 +151,14 @@ jaeger_status jg_store_find_ids(jg_store *store, const jaeger_trace_query *query
                                 jaeger_call *call)
 {
     jg_hits hits;
+    jg_seg_reader *reader = jg_reader_take(store);
+    if (!reader)
+        return jg_fail_oom(&call->error);
     jg_snapshot *snapshot = jg_snapshot_take(store);
-    jaeger_status status = search(store, snapshot, query, &hits, call);
+    jaeger_status status = search(store, snapshot, reader, query, &hits, call);
     if (status == JAEGER_OK)
         status = add_refs(store, snapshot, &hits, ret, call);
+    jg_reader_give(store, reader);
     jg_snapshot_unref(snapshot);
     return status;
 }
@@ -210,6 +210,27 @@ static jaeger_status write_trace(jg_store *store, const jg_snapshot *snapshot, j
     for (uint32_t i = snapshot->mem_count; i-- > 0;)
         JG_TRY(jg_mt_write_trace(snapshot->mems[i], trace_id, out));
     return jg_chunk_flush(out);
+}
+
+jaeger_status jg_store_find(jg_store *store, const jaeger_trace_query *query, jaeger_consumer out,
+                            jaeger_call *call)
+{
+    jg_hits hits = {0};
+    jg_seg_reader *reader = jg_reader_take(store);
+    if (!reader)
+        return jg_fail_oom(&call->error);
+    jg_snapshot *snapshot = jg_snapshot_take(store);
+    jg_chunk chunk = JG_CHUNK_INIT(out, call);
+    jaeger_status status = search(store, snapshot, reader, query, &hits, call);
+    for (size_t i = 0; i < hits.count && status == JAEGER_OK; i++) {
+        status = write_trace(store, snapshot, reader, hits.items[i].trace_id, &chunk);
+        if (status == JAEGER_OK)
+            status = jaeger_call_check(call);
+    }
+    jg_chunk_done(&chunk);
+    jg_reader_give(store, reader);
+    jg_snapshot_unref(snapshot);
+    return status;
 }
 
 jaeger_status jg_store_get(jg_store *store, const jaeger_trace_ref *refs, size_t n, jaeger_consumer out,

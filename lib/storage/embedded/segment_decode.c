@@ -29,7 +29,7 @@ void jg_seg_reader_reset(jg_seg_reader *reader)
 {
     for (size_t i = 0; i < JG_READER_BLOCKS; i++) {
         reader->blocks[i].view = NULL;
-        if (reader->blocks[i].bytes.cap > 1u << 20) /* a huge trace: do not keep its memory */
+        if (reader->blocks[i].bytes.cap > 64u << 10) /* a huge trace: do not keep its memory */
             jg_buf_done(&reader->blocks[i].bytes);
         reader->blocks[i].bytes.max = 3ull * JG_BLOCK_BYTES_MAX;
     }

@@ -41,6 +41,17 @@ typedef struct term_set {
     uint32_t row_terms;
 } term_set;
 
+static void prefetch(const jg_seg_build *b, uint32_t at, const uint32_t *next)
+{
+    if (at + 12 >= b->row_count)
+        return;
+    __builtin_prefetch(&jg_mt_row(b->mem, b->order[at + 12])->token0);
+    __builtin_prefetch(jg_mt_tokens(b->mem, jg_mt_row(b->mem, b->order[at + 7])));
+    const jg_row *row = jg_mt_row(b->mem, b->order[at + 3]);
+    for (uint32_t i = 0; i < row->token_count; i++)
+        __builtin_prefetch(&next[jg_mt_tokens(b->mem, row)[i]], 1);
+}
+
 /** Rows by token: a counting sort, in the order of the segment. */
 static bool sort_tokens(const jg_seg_build *b, term_set *set)
 {
@@ -61,8 +72,7 @@ static bool sort_tokens(const jg_seg_build *b, term_set *set)
         return false;
     memcpy(begin, next, mem->attrs.count * sizeof *begin);
     for (uint32_t at = 0; at < b->row_count; at++) {
-        if (at + 8 < b->row_count)
-            __builtin_prefetch(jg_mt_row(mem, b->order[at + 8]));
+        prefetch(b, at, next);
         const jg_row *row = jg_mt_row(mem, b->order[at]);
         const uint32_t *tokens = jg_mt_tokens(mem, row);
         for (uint32_t i = 0; i < row->token_count; i++) {
@@ -240,6 +250,12 @@ static bool index_traces(jg_seg_build *b)
 
 bool jg_seg_index(jg_seg_build *b)
 {
+    uint64_t latest = 0;
+    for (uint32_t t = 0; t < b->trace_count; t++) {
+        latest = JG_MAX(latest, b->traces[t].max_start);
+        if (t % JG_TRACES_PER_MAX == JG_TRACES_PER_MAX - 1 || t + 1 == b->trace_count)
+            jg_buf_append(&b->sections[JG_SEC_LATEST], &latest, sizeof latest);
+    }
     jg_buf_append(&b->sections[JG_SEC_TRACES], b->traces, (size_t)b->trace_count * sizeof *b->traces);
     return index_terms(b) && index_numbers(b, b->mem->ops.count, true, &b->sections[JG_SEC_OP_REFS]) &&
            index_numbers(b, b->mem->origins.count, false, &b->sections[JG_SEC_ORIGIN_REFS]) &&

@@ -36,9 +36,9 @@ bool jg_seg_view_check(jg_seg_view *view, uint32_t sections, uint32_t *ret_bad);
      JG_SEC(ROW_ORIGINS) | JG_SEC(DICT) | JG_SEC(KEYS) | JG_SEC(OPS) | JG_SEC(TAILS) | JG_SEC(RESOURCES) |   \
      JG_SEC(SCOPES) | JG_SEC(ORIGINS) | JG_SEC(SERVICES))
 #define JG_SEC_FOR_SEARCH                                                                                    \
-    (JG_SEC(TRACES) | JG_SEC(DURATIONS) | JG_SEC(TERM_BUCKETS) | JG_SEC(TERM_PRINTS) | JG_SEC(TERM_REFS) |   \
-     JG_SEC(OP_REFS) | JG_SEC(ORIGIN_REFS) | JG_SEC(POSTINGS) | JG_SEC(OPS) | JG_SEC(SERVICES) |             \
-     JG_SEC(ORIGINS))
+    (JG_SEC(TRACES) | JG_SEC(LATEST) | JG_SEC(DURATIONS) | JG_SEC(TERM_BUCKETS) | JG_SEC(TERM_PRINTS) |      \
+     JG_SEC(TERM_REFS) | JG_SEC(OP_REFS) | JG_SEC(ORIGIN_REFS) | JG_SEC(POSTINGS) | JG_SEC(OPS) |            \
+     JG_SEC(SERVICES) | JG_SEC(ORIGINS))
 
 /** String `number` of a string-table section. @return false: no such */
 bool jg_seg_string(const jg_seg_view *view, jg_section_id table, uint32_t number, jaeger_str *ret);
@@ -78,7 +78,8 @@ typedef struct jg_seg_row {
     const uint8_t *events, *tokens, *inlined;
 } jg_seg_row;
 
-#define JG_READER_BLOCKS 4u /* decompressed blocks that are kept: neighbours in a result share them */
+#define JG_READER_BLOCKS                                                                                     \
+    32u /* decompressed blocks that are kept: a search and the reading of its traces share them */
 
 /** Buffers of one reading thread. */
 typedef struct jg_seg_reader {

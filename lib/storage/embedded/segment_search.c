@@ -28,6 +28,7 @@ typedef struct search {
     const jg_match *match;
     condition conditions[CONDITIONS_MAX];
     uint32_t condition_count;
+    uint16_t code_min, code_max; /* of the duration */
     bool damaged, failed;
 } search;
 
@@ -367,6 +368,28 @@ static uint64_t join(search *s, size_t words)
     return left;
 }
 
+static bool duration_may_match(const search *s, uint32_t row)
+{
+    uint16_t code;
+    memcpy(&code, s->view->sections[JG_SEC_DURATIONS].ptr + (size_t)row * 2, 2);
+    return code >= s->code_min && code <= s->code_max;
+}
+
+/** With a bound on the duration, take out the rows that are too short or too long. */
+static uint64_t filter_durations(const search *s, size_t words)
+{
+    uint64_t *bits = s->reader->bits, left = 0;
+    for (size_t w = 0; w < words; w++) {
+        for (uint64_t word = bits[w]; word; word &= word - 1) {
+            uint32_t row = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(word));
+            if (!duration_may_match(s, row))
+                bits[w] &= ~(word & -word);
+        }
+        left += (uint64_t)__builtin_popcountll(bits[w]);
+    }
+    return left;
+}
+
 static bool reserve_bits(jg_seg_reader *reader, size_t words)
 {
     if (words <= reader->bits_cap)
@@ -416,13 +439,6 @@ static bool test_row(search *s, uint32_t i)
     return jg_match_span(s->match, &span);
 }
 
-static bool duration_may_match(const search *s, uint32_t row)
-{
-    uint8_t code = s->view->sections[JG_SEC_DURATIONS].ptr[row];
-    return code >= jg_duration_code(s->match->duration_min_ns) &&
-           code <= jg_duration_code(s->match->duration_max_ns);
-}
-
 /** Test the rows of a trace that are set in the bitmap, latest first, until one matches. */
 static jaeger_status test_trace(search *s, uint32_t number, uint32_t last_row, jg_hits *hits)
 {
@@ -430,7 +446,7 @@ static jaeger_status test_trace(search *s, uint32_t number, uint32_t last_row, j
     const uint64_t *bits = s->reader->bits;
     bool decoded = false;
     for (uint32_t row = last_row + 1; row-- > trace->row0;) {
-        if (!(bits[row / 64] >> (row & 63) & 1) || !duration_may_match(s, row))
+        if (!(bits[row / 64] >> (row & 63) & 1))
             continue;
         if (!decoded) {
             jaeger_status status = jg_seg_decode_trace(s->reader, s->view, number);
@@ -451,6 +467,14 @@ static jaeger_status test_trace(search *s, uint32_t number, uint32_t last_row, j
     return JAEGER_OK;
 }
 
+/** Can this trace, or any before it, still enter? */
+static bool may_go_on(const search *s, uint32_t number, const jg_hits *hits)
+{
+    uint64_t latest;
+    memcpy(&latest, s->view->sections[JG_SEC_LATEST].ptr + (size_t)(number / JG_TRACES_PER_MAX) * 8, 8);
+    return jg_hits_wants(hits, latest) && latest >= s->match->start_min_unix_ns;
+}
+
 static bool trace_may_match(const search *s, const jg_seg_trace *trace, const jg_hits *hits)
 {
     return jg_hits_wants(hits, trace->max_start) && trace->max_start >= s->match->start_min_unix_ns &&
@@ -469,6 +493,8 @@ static jaeger_status walk(search *s, size_t words, jg_hits *hits, jaeger_call *c
             const jg_seg_trace *trace = &jg_seg_traces(s->view)[number];
             if (trace->row0 > row)
                 return JAEGER_DATA_LOSS;
+            if (!may_go_on(s, number, hits))
+                return JAEGER_OK;
             if (trace_may_match(s, trace, hits)) {
                 jaeger_status status = test_trace(s, number, row, hits);
                 if (status == JAEGER_OK && ++seen % CHECK_TRACES == 0)
@@ -492,6 +518,8 @@ jaeger_status jg_seg_search(jg_seg_reader *reader, const jg_seg_view *view, cons
                             jg_hits *hits, jaeger_call *call)
 {
     search s = {.reader = reader, .view = view, .match = match};
+    s.code_min = jg_duration_code(match->duration_min_ns);
+    s.code_max = jg_duration_code(match->duration_max_ns);
     size_t words = ((size_t)view->header.span_count + 63) / 64;
     if (words == 0 || match->duration_min_ns > view->header.max_duration)
         return JAEGER_OK;
@@ -503,6 +531,8 @@ jaeger_status jg_seg_search(jg_seg_reader *reader, const jg_seg_view *view, cons
         return jg_fail_oom(&call->error);
     if (!possible || join(&s, words) == 0)
         return s.damaged ? JAEGER_DATA_LOSS : JAEGER_OK;
+    if ((s.code_min || s.code_max < UINT16_MAX) && filter_durations(&s, words) == 0)
+        return JAEGER_OK;
     if (s.damaged)
         return JAEGER_DATA_LOSS;
     jaeger_status status = walk(&s, words, hits, call);

@@ -14,7 +14,7 @@ static const uint8_t item_bytes[JG_SEC_END] = {[JG_SEC_TRACES] = sizeof(jg_seg_t
                                                [JG_SEC_TRACE_ORDINALS] = 4,
                                                [JG_SEC_BLOCKS] = sizeof(jg_seg_block),
                                                [JG_SEC_SPAN_IDS] = 8,
-                                               [JG_SEC_DURATIONS] = 1,
+                                               [JG_SEC_DURATIONS] = 2,
                                                [JG_SEC_TERM_BUCKETS] = 4,
                                                [JG_SEC_TERM_PRINTS] = 2,
                                                [JG_SEC_TERM_REFS] = 4,
@@ -22,7 +22,8 @@ static const uint8_t item_bytes[JG_SEC_END] = {[JG_SEC_TRACES] = sizeof(jg_seg_t
                                                [JG_SEC_ORIGIN_REFS] = 4,
                                                [JG_SEC_ORIGINS] = 12,
                                                [JG_SEC_CALLS] = sizeof(jg_seg_call),
-                                               [JG_SEC_PENDING] = sizeof(jg_seg_pending)};
+                                               [JG_SEC_PENDING] = sizeof(jg_seg_pending),
+                                               [JG_SEC_LATEST] = 8};
 
 static bool has_items(const jg_seg_view *view, jg_section_id id, uint64_t count)
 {
@@ -39,6 +40,7 @@ static const char *check_sizes(const jg_seg_view *view)
     if (!has_items(view, JG_SEC_TRACES, h->trace_count) ||
         !has_items(view, JG_SEC_TRACE_HASHES, h->trace_count) ||
         !has_items(view, JG_SEC_TRACE_ORDINALS, h->trace_count) ||
+        !has_items(view, JG_SEC_LATEST, (h->trace_count + JG_TRACES_PER_MAX - 1ull) / JG_TRACES_PER_MAX) ||
         !has_items(view, JG_SEC_SPAN_IDS, h->span_count) ||
         !has_items(view, JG_SEC_DURATIONS, h->span_count) ||
         (origins != (uint64_t)h->span_count * 2 && origins != (uint64_t)h->span_count * 4))
