@@ -17,6 +17,7 @@ void jg_command_help(const jg_cli *cli, jg_buf *out)
                   "  %s [flags]              run; without --config, with the configuration built in\n"
                   "  %s <command> [flags]\n\n"
                   "Commands:\n"
+                  "  storage               stats, verify, compact or export the embedded store's directory\n"
                   "  validate              check a configuration, start nothing\n"
                   "  print-config          print the configuration with all defaults\n"
                   "  components            list the components and their stability\n"

@@ -162,8 +162,11 @@ static int reserve_wal(jg_store *store, jg_wal_file *wal, uint64_t end)
         return 0;
     uint64_t step = JG_MIN(JG_MAX(wal->allocated, WAL_STEP_MIN), WAL_STEP_MAX);
     uint64_t to = JG_MIN(JG_MAX(end, wal->allocated + step), JG_WAL_FILE_BYTES_MAX);
+    (void)pthread_mutex_lock(&store->lock);
+    uint64_t logs = store->wal_bytes;
+    (void)pthread_mutex_unlock(&store->lock);
     uint64_t space = jg_io_space(store->wal_dir), needed = to - wal->allocated + store->options.reserve_bytes;
-    if (space < needed + store->wal_bytes / 3)
+    if (space < needed + logs / 3)
         return ENOSPC;
     int error = jg_io_allocate(wal->fd, wal->allocated, to);
     if (error)

@@ -301,16 +301,26 @@ static void add_from_segments(asked *a, const jg_snapshot *snapshot)
     }
 }
 
+bool jg_calls_split(jaeger_str value, uint32_t *ret_count, const char **ret_calls, const char **ret_table)
+{
+    if (value.len < sizeof *ret_count)
+        return false;
+    memcpy(ret_count, value.ptr, sizeof *ret_count);
+    if (*ret_count > (value.len - sizeof *ret_count) / sizeof(jg_seg_call))
+        return false;
+    *ret_calls = value.ptr + sizeof *ret_count;
+    *ret_table = *ret_calls + (size_t)*ret_count * sizeof(jg_seg_call);
+    return true;
+}
+
 static bool add_from_catalog(void *user, jaeger_str key, jaeger_str value)
 {
     asked *a = user;
     uint32_t count;
-    if (value.len < sizeof count || key.len != 8 || jg_get_u64be((const uint8_t *)key.ptr) > a->gen_max)
+    const char *calls, *table;
+    if (key.len != 8 || jg_get_u64be((const uint8_t *)key.ptr) > a->gen_max ||
+        !jg_calls_split(value, &count, &calls, &table))
         return true;
-    memcpy(&count, value.ptr, sizeof count);
-    if (count > (value.len - sizeof count) / sizeof(jg_seg_call))
-        return true;
-    const char *calls = value.ptr + sizeof count, *table = calls + (size_t)count * sizeof(jg_seg_call);
     jg_seg_view names = {0};
     names.sections[JG_SEC_SERVICES] =
         (jg_bytes){(const uint8_t *)table, (size_t)(value.ptr + value.len - table)};

@@ -137,7 +137,7 @@ static jaeger_status open_tenant(jg_engine *engine, const char *name, jg_tenant 
         return status;
     }
     tenant->next = engine->tenants;
-    engine->tenant_count++;
+    __atomic_add_fetch(&engine->tenant_count, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&engine->tenants, tenant, __ATOMIC_RELEASE);
     engine->work = true;
     (void)pthread_cond_signal(&engine->cond);
@@ -265,12 +265,14 @@ static void balance(jg_engine *engine, bool disk)
         }
         disk_sum += disk ? jg_store_disk_bytes(t->store) : 0;
     }
-    if (engine->tenant_count > 1 && largest && rows_sum * BYTES_PER_ROW > engine->config.memory_bytes)
+    if (__atomic_load_n(&engine->tenant_count, __ATOMIC_RELAXED) > 1 && largest &&
+        rows_sum * BYTES_PER_ROW > engine->config.memory_bytes)
         (void)jg_store_freeze(largest);
     uint64_t max = engine->config.store.max_disk_bytes;
     for (jg_tenant *t = tenants; disk && max && t; t = t->next) {
         double share = disk_sum ? (double)jg_store_disk_bytes(t->store) / (double)disk_sum : 1;
-        t->store->options.max_disk_bytes = (uint64_t)((double)max * share);
+        __atomic_store_n(&t->store->disk_budget, JG_MAX(1u, (uint64_t)((double)max * share)),
+                         __ATOMIC_RELAXED);
     }
 }
 

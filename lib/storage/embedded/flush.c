@@ -32,25 +32,31 @@ typedef struct flush_txn {
     const jg_buf *calls;
 } flush_txn;
 
-static int commit_flush(jg_txn *txn, void *user)
+int jg_seg_put(jg_txn *txn, const jg_seg *seg, const jg_buf *calls)
 {
-    flush_txn *f = user;
     uint8_t key_bytes[8];
     JG_AUTO_BUF jg_buf value = JG_BUF_INIT(UINT32_MAX);
-    jg_put_u64be(key_bytes, f->seg->meta.gen);
+    jg_put_u64be(key_bytes, seg->meta.gen);
     jaeger_str key = {(const char *)key_bytes, 8};
-    jg_buf_append(&value, &f->seg->meta, META_BYTES);
-    jg_buf_append(&value, f->seg->filter, f->seg->filter_bytes);
-    uint64_t hash = jg_hash(value.data, value.len, 0);
+    jg_buf_append(&value, &seg->meta, META_BYTES);
+    jg_buf_append(&value, seg->filter, seg->filter_bytes);
+    uint64_t hash = jg_hash(value.data, value.len, 0), gen = seg->meta.gen;
     jg_buf_append(&value, &hash, sizeof hash);
     if (!jg_buf_ok(&value))
         return ENOMEM;
     int error = jg_txn_put(txn, JG_TABLE_SEGMENTS, key, jg_buf_view(&value));
-    if (!error && f->calls->len)
-        error = jg_txn_put(txn, JG_TABLE_CALLS, key, jg_buf_view(f->calls));
+    if (!error && calls->len)
+        error = jg_txn_put(txn, JG_TABLE_CALLS, key, jg_buf_view(calls));
     if (!error)
-        error = jg_txn_put(txn, JG_TABLE_META, JAEGER_STR("flushed_gen"),
-                           (jaeger_str){(const char *)&f->seg->meta.gen, 8});
+        error =
+            jg_txn_put(txn, JG_TABLE_META, JAEGER_STR("flushed_gen"), (jaeger_str){(const char *)&gen, 8});
+    return error;
+}
+
+static int commit_flush(jg_txn *txn, void *user)
+{
+    flush_txn *f = user;
+    int error = jg_seg_put(txn, f->seg, f->calls);
     return error ? error : jg_names_save(f->store->names, txn);
 }
 
@@ -71,8 +77,7 @@ static jg_seg *new_segment(const jg_store *store, const jg_seg_written *w)
     return jg_seg_new(store, &meta, w->filter, w->filter_bytes);
 }
 
-/** Write the file and give it its name. */
-static jaeger_status write_segment(jg_store *store, const jg_mt *mem, jg_seg **ret, jaeger_error *err)
+jaeger_status jg_store_write_segment(jg_store *store, const jg_mt *mem, jg_seg **ret, jaeger_error *err)
 {
     char tmp[4200], path[4200];
     jg_seg_written written;
@@ -121,7 +126,7 @@ static jaeger_status flush_mem(jg_store *store, jg_mt *mem, jaeger_error *err)
     JG_AUTO_BUF jg_buf calls = JG_BUF_INIT(UINT32_MAX);
     if (jg_mt_count(mem) == 0)
         return publish(store, mem, NULL) ? JAEGER_OK : jg_fail_oom(err);
-    JG_TRY(write_segment(store, mem, &seg, err));
+    JG_TRY(jg_store_write_segment(store, mem, &seg, err));
     jg_snapshot *snapshot = jg_snapshot_take(store);
     bool counted = jg_deps_flush(store, snapshot, seg, &calls);
     jg_snapshot_unref(snapshot);

@@ -26,14 +26,14 @@ static void *fault_user;
 
 void jg_io_set_fault(jg_io_fault_fn fault, void *user)
 {
-    fault_user = user;
+    __atomic_store_n(&fault_user, user, __ATOMIC_RELAXED);
     __atomic_store_n(&fault_fn, fault, __ATOMIC_RELEASE);
 }
 
 static int fault(jg_io_op op)
 {
     jg_io_fault_fn fn = __atomic_load_n(&fault_fn, __ATOMIC_ACQUIRE);
-    return JG_UNLIKELY(fn != NULL) ? fn(fault_user, op) : 0;
+    return JG_UNLIKELY(fn != NULL) ? fn(__atomic_load_n(&fault_user, __ATOMIC_RELAXED), op) : 0;
 }
 
 int jg_io_open(const char *path, int flags, int *ret_fd)
@@ -177,6 +177,11 @@ int jg_io_map(int fd, size_t bytes, const uint8_t **ret)
         return errno;
     *ret = map;
     return 0;
+}
+
+void jg_io_unmap(const uint8_t *map, size_t bytes)
+{
+    (void)munmap((void *)(uintptr_t)map, bytes);
 }
 
 uint64_t jg_io_space(const char *path)

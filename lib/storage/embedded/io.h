@@ -39,6 +39,7 @@ int jg_io_mkdirs(const char *path);
 int jg_io_remove_tree(const char *path);
 /** Map `bytes` of a file for reading; the mapping may be longer than the file. */
 int jg_io_map(int fd, size_t bytes, const uint8_t **ret);
+void jg_io_unmap(const uint8_t *map, size_t bytes);
 /** Bytes that this process may still write on the file system of `path`; UINT64_MAX: unknown. */
 uint64_t jg_io_space(const char *path);
 /** Size of the file system of `path`; UINT64_MAX: unknown. */

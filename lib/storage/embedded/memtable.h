@@ -55,6 +55,7 @@ typedef struct jg_mt {
     uint64_t min_start, max_start, max_end; /* of pending rows, Unix ns */
     uint64_t max_duration;
     uint64_t arrival_min, arrival_max; /* our clock, Unix ns */
+    bool calls_elsewhere; /* calls between its spans are counted already: the segment gets none */
     jg_layout layout;
     jg_hash128 *hashes;
     size_t hash_cap;

@@ -166,8 +166,8 @@ jaeger_status jg_store_find_ids(jg_store *store, const jaeger_trace_query *query
 /* ---- traces
  * ------------------------------------------------------------------------------------------------- */
 
-static jaeger_status write_rows(jg_seg_reader *reader, const jg_seg_view *view, uint32_t number,
-                                jg_chunk *out)
+jaeger_status jg_store_write_rows(jg_seg_reader *reader, const jg_seg_view *view, uint32_t number,
+                                  jg_chunk *out)
 {
     jaeger_status status = jg_seg_decode_trace(reader, view, number);
     for (uint32_t i = 0; status == JAEGER_OK && i < reader->trace->row_count; i++) {
@@ -196,7 +196,7 @@ static jaeger_status write_from_segment(jg_store *store, jg_seg_reader *reader, 
         return without_view(seg, out->call);
     if (!jg_seg_find_trace(view, trace_id, &number))
         return JAEGER_OK;
-    jaeger_status status = write_rows(reader, view, number, out);
+    jaeger_status status = jg_store_write_rows(reader, view, number, out);
     return status == JAEGER_DATA_LOSS && out->call->error.status != JAEGER_DATA_LOSS
                ? tolerate(store, seg, status, out->call)
                : status;

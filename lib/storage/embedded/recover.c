@@ -248,14 +248,20 @@ static jaeger_status replay(jg_store *store, log_file *log, jaeger_error *err)
     jg_wal_header header;
     const uint8_t *payload;
     uint64_t at = 0, allocated = log->wal->allocated;
-    jg_mt *mem = jg_mt_new(log->gen, store->seed, log->wal, jg_store_release_wal, store);
-    log->wal = NULL;
+    jg_mt *mem = jg_mt_new(log->gen, store->seed, log->wal, jg_store_keep_wal, store);
+    log->wal = NULL; /* it has the only copy: whatever fails here, the file stays */
     if (!mem)
         return jg_fail_oom(err);
     jaeger_status status = JAEGER_OK;
     while (status == JAEGER_OK &&
            jg_wal_frame_read(mem->wal->map, allocated, at, log->gen, &header, &payload)) {
         status = replay_frame(store, mem, payload, &header, err);
+        if (status == JAEGER_INVALID_ARGUMENT) { /* whole, but not what this version takes */
+            jaeger_log(&store->log, JAEGER_ERROR,
+                       "log frame skipped file=%s/wal-%u offset=%llu spans=%u reason=\"%s\"", store->wal_dir,
+                       mem->wal->number, (unsigned long long)at, header.span_count, err->message);
+            status = JAEGER_OK;
+        }
         at += jg_wal_frame_size(header.len);
         mem->wal->used = at;
     }
@@ -266,11 +272,10 @@ static jaeger_status replay(jg_store *store, log_file *log, jaeger_error *err)
     }
     jg_snapshot *before = store->snapshot;
     if (status != JAEGER_OK || !frozen || !jg_snapshot_replace(store, mem, NULL, NULL, NULL, NULL)) {
-        mem->wal->suspect = false;
-        mem->release_wal = jg_store_keep_wal; /* it still has the only copy */
         jg_mt_unref(mem);
         return status != JAEGER_OK ? status : jg_fail_oom(err);
     }
+    mem->release_wal = jg_store_release_wal;
     jg_snapshot_unref(before);
     store->frozen[store->frozen_count++] = mem;
     jaeger_log(&store->log, JAEGER_INFO, "log replayed file=%s/wal-%u spans=%u", store->wal_dir,
@@ -345,6 +350,7 @@ jaeger_status jg_store_open(const char *dir, const jg_store_options *options, co
         return jg_fail_oom(err);
     init_locks(store);
     store->options = *options;
+    store->disk_budget = options->max_disk_bytes;
     store->log = log ? *log : (jaeger_logger){0};
     store->wake = wake;
     store->wake_user = wake_user;

@@ -59,12 +59,12 @@ static bool drop_segment(jg_seg *seg, void *user)
 }
 
 /** The oldest segments that must go so that the disk budget holds: arrival of the first that may stay. */
-static uint64_t budget_cut(jg_store *store, const jg_snapshot *snapshot, uint64_t cut)
+static uint64_t budget_cut(jg_store *store, const jg_snapshot *snapshot, uint64_t budget, uint64_t cut)
 {
     uint64_t used = jg_store_disk_bytes(store);
     for (uint32_t i = 0; i < snapshot->seg_count; i++)
         used -= snapshot->segs[i]->meta.arrival_max < cut ? snapshot->segs[i]->meta.bytes : 0;
-    while (used > store->options.max_disk_bytes) {
+    while (used > budget) {
         const jg_seg *oldest = NULL;
         for (uint32_t i = 0; i < snapshot->seg_count; i++) {
             const jg_seg *seg = snapshot->segs[i];
@@ -88,8 +88,9 @@ uint32_t jg_store_retain(jg_store *store, uint64_t now_unix_ns)
     d.snapshot = snapshot;
     if (o->ttl_ns && now_unix_ns > o->ttl_ns)
         d.arrived_before = now_unix_ns - o->ttl_ns;
-    if (o->max_disk_bytes)
-        d.arrived_before = budget_cut(store, snapshot, d.arrived_before);
+    uint64_t budget = __atomic_load_n(&store->disk_budget, __ATOMIC_RELAXED);
+    if (budget)
+        d.arrived_before = budget_cut(store, snapshot, budget, d.arrived_before);
     bool any = false;
     for (uint32_t i = 0; i < snapshot->seg_count; i++)
         any = any || is_old(snapshot->segs[i], &d);

@@ -184,7 +184,7 @@ static bool find_parents(jg_seg_build *b)
                 return false;
         }
     }
-    for (uint32_t i = 0; i < b->calls.cap; i++)
+    for (uint32_t i = 0; i < b->calls.cap && !b->mem->calls_elsewhere; i++)
         if (b->calls.slots[i].count)
             jg_buf_append(&b->sections[JG_SEC_CALLS], &b->calls.slots[i], sizeof(jg_seg_call));
     return true;

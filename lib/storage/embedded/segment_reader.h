@@ -30,6 +30,7 @@ const char *jg_seg_view_open(jg_seg_view *view, const uint8_t *bytes, size_t len
 bool jg_seg_view_check(jg_seg_view *view, uint32_t sections, uint32_t *ret_bad);
 
 #define JG_SEC(name) (1u << JG_SEC_##name)
+#define JG_SEC_ALL   (((1u << JG_SEC_END) - 1) & ~1u)
 /** What reading whole spans needs. */
 #define JG_SEC_FOR_SPANS                                                                                     \
     (JG_SEC(TRACES) | JG_SEC(TRACE_HASHES) | JG_SEC(TRACE_ORDINALS) | JG_SEC(BLOCKS) | JG_SEC(SPAN_IDS) |    \
@@ -117,6 +118,9 @@ bool jg_seg_write_span(jg_seg_reader *reader, uint32_t i, jg_buf *out);
 /** Add the traces of this segment that match. @return DATA_LOSS; RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED */
 jaeger_status jg_seg_search(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
                             jg_hits *hits, jaeger_call *call) JG_MUST_CHECK;
+
+/** Check all of a segment file and decode every span. @return NULL, or what is wrong (static text) */
+const char *jg_segment_verify(const uint8_t *bytes, size_t len, uint64_t *ret_spans);
 
 /** Does this resource and scope alone satisfy the condition? */
 bool jg_origin_matches(const jg_match_attr *attr, const jaeger_span_group *group);

@@ -11,6 +11,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+_Static_assert(sizeof(jg_seg_header) == 120 && sizeof(jg_seg_section) == 32 && sizeof(jg_seg_trace) == 64 &&
+                   sizeof(jg_seg_block) == 32 && sizeof(jg_seg_call) == 16 && sizeof(jg_seg_pending) == 32,
+               "these structs are the file format");
+
 #define FILTER_BITS_PER_TRACE 12u
 #define FILTER_PROBES         6u
 

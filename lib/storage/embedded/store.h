@@ -64,6 +64,7 @@ typedef struct jg_deps jg_deps;
 typedef struct jg_store {
     jg_store_options options;
     char *dir, *wal_dir, *seg_dir;
+    uint64_t disk_budget; /* this tenant's share of max_disk_bytes; atomic; 0: none */
     jaeger_logger log;
     void (*wake)(void *user); /* tell the background thread that there is work */
     void *wake_user;
@@ -154,7 +155,12 @@ void jg_seg_path(const jg_store *store, uint64_t gen, char *out, size_t room);
 /** Write the oldest frozen memtable as a segment. @return OK also if there is none; *ret_more: there are more
  */
 jaeger_status jg_store_flush_one(jg_store *store, bool *ret_more, jaeger_error *err) JG_MUST_CHECK;
-/** Read and write the value of a segment in the catalog. */
+/** Write the file of a memtable and give it its name. */
+jaeger_status jg_store_write_segment(jg_store *store, const jg_mt *mem, jg_seg **ret,
+                                     jaeger_error *err) JG_MUST_CHECK;
+/** Enter a segment and its calls into the catalog. */
+int jg_seg_put(jg_txn *txn, const jg_seg *seg, const jg_buf *calls);
+/** Read the value of a segment in the catalog. */
 bool jg_seg_meta_read(jaeger_str value, jg_seg_meta *ret, jaeger_str *ret_filter);
 /** Drop what is too old or too much. @return segments dropped */
 uint32_t jg_store_retain(jg_store *store, uint64_t now_unix_ns);
@@ -171,6 +177,11 @@ jaeger_status jg_store_find_ids(jg_store *store, const jaeger_trace_query *query
 /** summaries.c */
 jaeger_status jg_store_summaries(jg_store *store, const jaeger_trace_query *query, jaeger_summary_sink out,
                                  jaeger_call *call) JG_MUST_CHECK;
+/** Hand out the rows of trace `number` of a segment. @return DATA_LOSS: damaged; what jg_chunk_end_span
+ * returns */
+struct jg_chunk;
+jaeger_status jg_store_write_rows(jg_seg_reader *reader, const jg_seg_view *view, uint32_t number,
+                                  struct jg_chunk *out) JG_MUST_CHECK;
 jg_seg_reader *jg_reader_take(jg_store *store);
 void jg_reader_give(jg_store *store, jg_seg_reader *reader);
 
@@ -198,6 +209,9 @@ void jg_deps_clear(jg_deps *deps);
 /** A segment is about to become visible: find parents over segment borders. `ret`: the encoded calls to put
  * in the catalog; empty: none. */
 bool jg_deps_flush(jg_store *store, const jg_snapshot *snapshot, jg_seg *seg, jg_buf *ret);
+/** Take a value of JG_TABLE_CALLS apart: calls, then the string table of their services. @return false:
+ * damaged */
+bool jg_calls_split(jaeger_str value, uint32_t *ret_count, const char **ret_calls, const char **ret_table);
 /** After a start: gather pending parents of the last segments. */
 void jg_deps_rebuild(jg_store *store, const jg_snapshot *snapshot);
 jaeger_status jg_store_dependencies(jg_store *store, uint64_t start_unix_ns, uint64_t end_unix_ns,
