@@ -32,6 +32,14 @@ static void keep_line(void *user, jaeger_level level, jaeger_str line)
     pthread_mutex_unlock(&log_mutex);
 }
 
+static bool logged(const char *text)
+{
+    pthread_mutex_lock(&log_mutex);
+    bool found = strstr(log_text, text) != NULL;
+    pthread_mutex_unlock(&log_mutex);
+    return found;
+}
+
 static const jaeger_log_sink sink = {.write = keep_line};
 static const jaeger_logger logger = {&sink, "test"};
 
@@ -105,11 +113,13 @@ static jg_spool *open_with(uint64_t bytes_max)
     return spool;
 }
 
+static uint64_t put_ms; /* how long a put may take; 0: very long, machines are busy */
+
 static jaeger_status put(jg_spool *spool, unsigned n, size_t bytes, bool waits, jaeger_error *err)
 {
     jaeger_call call = JAEGER_CALL_INIT;
     call.tenant = JAEGER_STR("acme");
-    call.deadline_ns = jg_clock_mono_ns() + 300 * JG_NS_PER_MS;
+    call.deadline_ns = jg_clock_mono_ns() + (put_ms ? put_ms : 20000) * JG_NS_PER_MS;
     JG_AUTO_BATCH jaeger_batch *batch = numbered(n, bytes);
     jaeger_status status = jg_spool_put(spool, batch, waits, &call);
     if (err)
@@ -203,7 +213,9 @@ static void a_full_one_refuses_or_waits(void **state)
         assert_ok(put(spool, i, 10000, false, NULL));
     assert_int_equal(put(spool, 3, 10000, false, &err), JAEGER_RESOURCE_EXHAUSTED);
     assert_true(err.retry_after_ms > 0);
+    put_ms = 200;
     assert_int_equal(put(spool, 3, 10000, true, &err), JAEGER_RESOURCE_EXHAUSTED);
+    put_ms = 0;
     assert_int_equal(put(spool, 3, 50000, true, &err), JAEGER_INVALID_ARGUMENT);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, make_room, spool), 0);
@@ -418,9 +430,7 @@ static void many_threads_put_and_take(void **state)
 /* ---- the queue above it ---- */
 
 typedef struct target {
-    int fails, spans; /* atomic */
-    jaeger_status status;
-    int hangs;
+    int fails, spans, status, hangs; /* atomic */
 } target;
 
 static jaeger_status send_to(void *user, jaeger_batch *batch, jaeger_call *call)
@@ -428,10 +438,10 @@ static jaeger_status send_to(void *user, jaeger_batch *batch, jaeger_call *call)
     target *t = user;
     int n = (int)jaeger_batch_span_count(batch);
     jaeger_batch_unref(batch);
-    while (t->hangs && jaeger_call_check(call) == JAEGER_OK)
+    while (__atomic_load_n(&t->hangs, __ATOMIC_RELAXED) && jaeger_call_check(call) == JAEGER_OK)
         usleep(1000);
     if (__atomic_load_n(&t->fails, __ATOMIC_RELAXED))
-        return jg_fail(&call->error, t->status, "no");
+        return jg_fail(&call->error, (jaeger_status)__atomic_load_n(&t->status, __ATOMIC_RELAXED), "no");
     __atomic_add_fetch(&t->spans, n, __ATOMIC_RELAXED);
     return JAEGER_OK;
 }
@@ -492,14 +502,14 @@ static void what_cannot_be_sent_is_dropped_and_what_hangs_stays(void **state)
     target t = {.fails = 1, .status = JAEGER_INVALID_ARGUMENT};
     jg_queue *queue = start_queue(&t);
     assert_ok(send_numbered(queue, 1));
-    for (int tries = 0; tries < 500 && !strstr(log_text, "dropping spans spans=1"); tries++)
+    for (int tries = 0; tries < 500 && !logged("dropping spans spans=1"); tries++)
         usleep(10000);
-    assert_non_null(strstr(log_text, "dropping spans spans=1"));
-    t.hangs = 1;
+    assert_true(logged("dropping spans spans=1"));
+    __atomic_store_n(&t.hangs, 1, __ATOMIC_RELAXED);
     assert_ok(send_numbered(queue, 2));
     usleep(50000);
     uint64_t begin = jg_clock_mono_ns();
-    t.status = JAEGER_CANCELLED;
+    __atomic_store_n(&t.status, JAEGER_CANCELLED, __ATOMIC_RELAXED);
     jg_queue_stop(queue, begin + 100 * JG_NS_PER_MS);
     assert_true(jg_clock_mono_ns() - begin < 3 * JG_NS_PER_S);
     jg_queue_free(queue);
