@@ -96,4 +96,17 @@
 #define JG_SAMPLING_CACHE_MAX        10000u      /* services a proxy keeps */
 #define JG_SAMPLING_CACHE_BYTES_MAX  (64u << 20) /* their strategies */
 
+/* Kafka: what one client of ours may hold */
+#define JG_KAFKA_RECORD_BYTES_MIN     1000u        /* librdkafka's least message.max.bytes */
+#define JG_KAFKA_RECORD_OVERHEAD      256u         /* of a record beside key, value and headers, generously */
+#define JG_KAFKA_FLIGHT_BYTES_MAX     (256u << 20) /* the records of one batch, encoded */
+#define JG_KAFKA_PRODUCER_BYTES_MAX   (256u << 20) /* all records that wait for a broker; then UNAVAILABLE */
+#define JG_KAFKA_PRODUCER_RECORDS_MAX 1000000      /* the same, counted: one a span in Jaeger's encodings */
+#define JG_KAFKA_TOPICS_MAX           1000u /* of one exporter: names may come from clients; 10 KB each */
+#define JG_KAFKA_CONSUMER_BYTES_MAX   (64u << 20) /* fetched and not yet stored; then partitions pause */
+#define JG_KAFKA_FETCHED_BYTES_MAX    (16u << 20) /* besides, in librdkafka's own queue */
+#define JG_KAFKA_RUN_BYTES_MAX        (4u << 20) /* records of a partition that go down the pipeline as one */
+#define JG_KAFKA_RUN_RECORDS_MAX      1024       /* the same, counted */
+#define JG_KAFKA_WORKERS_MAX          16         /* partitions that are stored at the same time */
+
 #endif
