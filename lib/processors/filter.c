@@ -92,7 +92,7 @@ static bool drop_events(walk *w, const jaeger_span *span)
             jaeger_next_event(&it, &event)) {
             view.event = &event;
             bool drop = test(w, JG_OTTL_SPANEVENT, &view);
-            view.event_index += !drop; /* the Collector counts those that are still there */
+            view.event_index++;
             dropped |= drop;
             if (drop)
                 continue;

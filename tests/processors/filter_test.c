@@ -90,7 +90,7 @@ static void filter_drops_what_is_true(void **state)
         {"{traces: {resource: ['attributes[\"service.name\"] == \"a\"']}}", "b:s3(e1)(e2)"},
         {"{traces: {spanevent: ['name == \"e1\" and span.name == \"s2\"']}}",
          "a:s1(e1)(e2) a:s2(e2) b:s3(e1)(e2)"},
-        {"{traces: {spanevent: ['event_index == 0']}}", "a:s1 a:s2 b:s3"},
+        {"{traces: {spanevent: ['event_index == 0']}}", "a:s1(e2) a:s2(e2) b:s3(e2)"},
         {"{traces: {span: ['Len(attributes[\"n\"]) == 1']}}", ALL},
         {"{error_mode: silent, traces: {span: ['Len(attributes[\"n\"]) == 1', 'name == \"s1\"']}}",
          "a:s2(e1)(e2) b:s3(e1)(e2)"},
