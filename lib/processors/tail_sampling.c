@@ -64,26 +64,30 @@ static jaeger_status add_groups(jg_tail *t, jg_tail_load *load, const jg_trace_g
     return status;
 }
 
-static jaeger_status tail_consume(void *self, jaeger_batch *take, jaeger_call *call)
+static jaeger_status add_copy(jg_tail *t, jaeger_batch *take, jaeger_call *call)
 {
-    jg_tail *t = self;
-    jg_trace_groups groups;
+    jg_trace_groups groups = {0};
     jaeger_status status = jg_trace_groups_make(take, t->seed, &groups, &call->error);
-    if (status != JAEGER_OK || groups.count == 0) {
-        if (status == JAEGER_OK)
-            jg_trace_groups_done(&groups);
-        jaeger_batch_unref(take);
-        return status;
-    }
-    jg_tail_load *load = jg_tail_load_new(take, &groups, call->tenant);
+    jg_tail_load *load = status == JAEGER_OK ? jg_tail_load_new(take, &groups, call->tenant) : NULL;
     if (load) {
         status = add_groups(t, load, &groups, call);
     } else {
         jaeger_batch_unref(take);
-        status = jg_fail_oom(&call->error);
+        if (status == JAEGER_OK)
+            status = jg_fail_oom(&call->error);
     }
     jg_trace_groups_done(&groups);
     return status;
+}
+
+static jaeger_status tail_consume(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    size_t n = jaeger_batch_span_count(take);
+    jaeger_batch *copy;
+    jaeger_status status =
+        n ? jg_batch_copy_spans(jaeger_batch_spans(take), n, &copy, &call->error) : JAEGER_OK;
+    jaeger_batch_unref(take);
+    return status == JAEGER_OK && n ? add_copy(self, copy, call) : status;
 }
 
 /* ---- metrics ---- */

@@ -311,6 +311,33 @@ static void tail_keeps_tenants_apart(void **state)
     stop(&t);
 }
 
+static void mark_released(void *user, void *bytes, size_t len)
+{
+    (void)len;
+    free(bytes);
+    *(bool *)user = true;
+}
+
+/* A receiver counts them as in flight, and refuses requests above a limit. */
+static void tail_lets_request_bytes_go(void **state)
+{
+    (void)state;
+    tail t;
+    bool released = false;
+    jaeger_batch *built = make_batch(1, 3, 2, true), *batch;
+    size_t len = jaeger_batch_otlp_size(built);
+    void *bytes = malloc(len);
+    jaeger_batch_write_otlp(built, bytes);
+    jaeger_batch_unref(built);
+    assert_ok(jaeger_batch_from_otlp(bytes, len, mark_released, &released, &batch, NULL));
+    start(&t, "{" ALL "}");
+    jaeger_call call = JAEGER_CALL_INIT;
+    assert_ok(type->consume(t.self, batch, &call));
+    assert_true(released);
+    stop(&t);
+    assert_int_equal(out_spans, 6);
+}
+
 static void tail_refuses_after_stop_and_bad_settings(void **state)
 {
     (void)state;
@@ -408,6 +435,7 @@ int main(void)
         cmocka_unit_test(tail_drops_large_traces),
         cmocka_unit_test(tail_decides_as_spans_come),
         cmocka_unit_test(tail_keeps_tenants_apart),
+        cmocka_unit_test(tail_lets_request_bytes_go),
         cmocka_unit_test(tail_refuses_after_stop_and_bad_settings),
         cmocka_unit_test(tail_takes_spans_from_many_threads),
         cmocka_unit_test(tail_survives_lack_of_memory),
