@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build the web UI and write it as C: webui.py SOURCE OUT DEPFILE auto|enabled|disabled.
 
-A built bundle in SOURCE/dist (a release tarball has one) is taken as it is, when it is not older than its sources.
+A built bundle in SOURCE/dist (a release tarball has one) is taken as it is, unless packages are installed beside it.
 Else npm builds it: packages go to SOURCE/node_modules, the bundle beside OUT. With `auto`, whatever is missing or
 fails leaves the table empty, and the plain page of lib/query/page is served.
+`webui.py dist` is what `meson dist` runs: it puts the bundle into the release, which then builds without Node.
 """
 import fcntl
 import gzip
 import hashlib
+import os
 import pathlib
 import shutil
 import subprocess
@@ -101,7 +103,15 @@ def write(folder, out):
     out.write_text("".join(parts))
 
 
+def release():
+    root = pathlib.Path("subprojects/webui")
+    build((pathlib.Path(os.environ["MESON_SOURCE_ROOT"]) / root).resolve(), pathlib.Path(os.environ["MESON_DIST_ROOT"]) / root / "dist")
+
+
 def main():
+    if sys.argv[1:] == ["dist"]:
+        release()
+        return
     root, out, depfile = map(pathlib.Path, sys.argv[1:4])
     # Names and what is in folders: a new file must be seen too.
     names = sources(root) + [p for p in (root / "dist" / "index.html",) if p.exists()]

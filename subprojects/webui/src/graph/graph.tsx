@@ -78,22 +78,22 @@ export function Graph({ nodes, edges, label, find, onOpen, focus, down }: Props)
 
   const active = hover ?? focus;
   const near = useMemo(() => {
-    if (!active) return undefined;
-    const set = new Set([active]);
-    for (const e of edges) { if (e.from === active) set.add(e.to); if (e.to === active) set.add(e.from); }
+    if (!hover) return undefined;
+    const set = new Set([hover]);
+    for (const e of edges) { if (e.from === hover) set.add(e.to); if (e.to === hover) set.add(e.from); }
     return set;
-  }, [active, edges]);
+  }, [hover, edges]);
   const heaviest = edges.reduce((max, e) => Math.max(max, e.weight ?? 1), 1);
   const needle = find?.trim().toLowerCase();
   const at = new Map(placed?.nodes.map(([id, x, y]) => [id, [x, y] as const]));
   return <div class="graph" ref={box} role="group" aria-label={label} onPointerDown={(e) => { const v = view, x0 = e.clientX, y0 = e.clientY; if ((e.target as Element).closest('.node, button')) return; moved.current = true; drag(e, (x, y) => setView({ ...v, x: v.x + x - x0, y: v.y + y - y0 })); }}>
-    {error ? <div class="center"><p class="notice">{error}</p></div> : !placed ? <div style={{ display: 'flex', height: '100%' }}><Loading what="Laying out the graph…" /></div> : <svg aria-label={label}>
+    {error ? <div class="center"><p class="notice">{error}</p></div> : !placed ? <div style={{ display: 'flex', height: '100%' }}><Loading what="Laying out the graph…" /></div> : <svg aria-label={label} class={edges.length > 300 ? 'dense' : ''}>
       <defs><marker id="arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z" fill="var(--faint)" /></marker></defs>
       <g transform={`translate(${view.x} ${view.y}) scale(${view.k})`}>
         {edges.map((e, i) => {
           const points = placed.edges[i]!, on = active !== undefined && (e.from === active || e.to === active);
           const middle = points[Math.floor(points.length / 2)];
-          return <g key={i} class={near && !on ? 'away' : ''}><path class={`edge${on ? ' on' : ''}`} d={pathOf(points)} marker-end="url(#arrow)" style={{ strokeWidth: `${1 + 4 * Math.log1p(e.weight ?? 1) / Math.log1p(heaviest) * (heaviest > 1 ? 1 : 0)}px` }}><title>{e.hint ?? `${e.from} → ${e.to}`}</title></path>
+          return <g key={i} class={near && !on ? 'away' : ''}><path class={`edge${on ? ' on' : ''}`} d={pathOf(points)} marker-end="url(#arrow)" style={{ strokeWidth: `${1 + (edges.length > 300 ? 2 : 4) * Math.log1p(e.weight ?? 1) / Math.log1p(heaviest) * (heaviest > 1 ? 1 : 0)}px` }}><title>{e.hint ?? `${e.from} → ${e.to}`}</title></path>
             {e.label && middle && (on || (edges.length <= 60 && view.k > 0.45)) && <text class="edge-text" x={middle[0]} y={middle[1] - 3}>{e.label}</text>}</g>;
         })}
         {nodes.map((n) => {

@@ -35,7 +35,7 @@ export function hash(text: string): number {
 
 /** Hues that can be told apart, without the reds (errors have those). */
 const HUES = [52, 72, 96, 122, 146, 168, 192, 216, 240, 262, 284, 304, 326, 348];
-const SHADES = { light: [[0.56, 0.13], [0.66, 0.12], [0.47, 0.11]], dark: [[0.7, 0.12], [0.8, 0.09], [0.62, 0.13]] } as const;
+const SHADES = { light: [[0.54, 0.13], [0.62, 0.12], [0.46, 0.11]], dark: [[0.7, 0.12], [0.8, 0.09], [0.62, 0.13]] } as const;
 
 export function serviceColor(service: string, dark = isDark.value): string {
   const h = hash(service), [light, chroma] = SHADES[dark ? 'dark' : 'light'][Math.floor(h / 16) % 3]!;

@@ -108,7 +108,7 @@ export function ticks(from: number, to: number, wanted: number): number[] {
   if (!(span > 0)) return [from];
   const raw = span / wanted;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * ([1, 2, 5, 10].find((m) => power * m >= raw) ?? 10);
+  const step = power * ([1, 2, 2.5, 5, 10].find((m) => power * m >= raw) ?? 10);
   const list: number[] = [];
   for (let at = Math.ceil(from / step) * step; at <= to + step * 1e-9; at += step) list.push(at);
   return list;

@@ -156,7 +156,7 @@ function Results({ traces, picked, onPick }: { traces: Summary[]; picked: string
   const longest = traces.reduce((max, t) => Math.max(max, t.durationNs), 1);
   return <ul class="traces" ref={list} style={{ height: `${traces.length * CARD}px` }} aria-label={`${traces.length} traces`}>
     {traces.slice(first, last).map((t, i) => <li key={t.traceId} style={{ top: `${(first + i) * CARD}px` }} aria-posinset={first + i + 1} aria-setsize={traces.length}>
-      <input type="checkbox" aria-label={`Pick ${t.root} to compare`} checked={picked.includes(t.traceId)} onChange={(e) => onPick(t.traceId, e.currentTarget.checked)} />
+      <label title="Pick to compare"><input type="checkbox" aria-label={`Pick ${t.root} to compare`} checked={picked.includes(t.traceId)} onChange={(e) => onPick(t.traceId, e.currentTarget.checked)} /></label>
       <a class="trace" href={hrefTo(`/trace/${t.traceId}`)}>
         <div class="fill" style={{ width: `${(100 * t.durationNs) / longest}%` }} />
         <div class="line"><b class="cut">{t.rootService || '(no root span)'}</b><span class="cut grow">{t.root}</span>
@@ -234,7 +234,7 @@ export function SearchPage() {
   const order = ORDERS.find(([name]) => name === param('sort')) ?? ORDERS[0]!;
   const shown = useMemo(() => (found ?? []).filter((t) => !brush || (t.startMs >= brush.fromMs && t.startMs <= brush.toMs && t.durationNs >= brush.minNs && t.durationNs <= brush.maxNs)).sort(order[2]), [found, brush, order]);
   const durations = useMemo(() => shown.map((t) => t.durationNs).sort((a, b) => a - b), [shown]);
-  const pick = (id: string, on: boolean) => setPicked(on ? [...picked, id] : picked.filter((x) => x !== id));
+  const pick = (id: string, on: boolean) => setPicked((now) => (on ? [...now, id] : now.filter((x) => x !== id)));
   const save = async () => {
     const all = await Promise.all(shown.slice(0, 100).map(async (t) => ((await (await fetch(hrefTo(`/api/traces/${t.traceId}`))).json()) as { data: unknown[] }).data));
     download(`traces-${Date.now()}.json`, JSON.stringify({ data: all.flat() }));

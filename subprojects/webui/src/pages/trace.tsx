@@ -74,7 +74,7 @@ function Summary({ view }: { view: View }) {
     }
     return { slow, slowNs: path.total[slow] ?? 0, cause, repeated };
   }, [view]);
-  const name = (row: number) => <><b>{t.services[t.service[row]!]}</b> {t.names[t.name[row]!]}</>;
+  const name = (row: number) => <span class="cut" style={{ maxWidth: '260px' }}><b>{t.services[t.service[row]!]}</b> {t.names[t.name[row]!]}</span>;
   return <div class="row wrap" style={{ gap: '0 6px' }}>
     {t.n > 1 && facts.slowNs > 0 && <button class="quiet small" onClick={() => view.select(facts.slow)}>Most time: {name(facts.slow)} {duration(facts.slowNs)} ({Math.round((100 * facts.slowNs) / Math.max(t.end, 1))} %)</button>}
     {facts.cause >= 0 && <button class="quiet small" onClick={() => view.select(facts.cause)}><span class="error-text">First error:</span> {name(facts.cause)}</button>}
@@ -87,7 +87,7 @@ function Head({ view, source }: { view: View; source: Source }) {
   const links = traceLinks({ traceID: t.traceId, traceName: `${service}: ${name}`, duration: String(Math.round(t.end / 1000)), startTime: String(t.t0 / 1000n), endTime: String(t.t0 / 1000n + BigInt(Math.round(t.end / 1000))) });
   const keep = async () => { try { await archive(t.traceId); toast('Archived'); } catch (e) { toast((e as Error).message); } };
   return <>
-    <div class="tracehead"><h1><i class="dot" style={{ background: serviceColor(service) }} /> {service || '(no service)'} <span class="soft">{name}</span></h1><code class="soft grow" title={t.traceId}>{t.traceId.replace(/^0{16}/, '').slice(0, 16)}</code>
+    <div class="tracehead"><h1 class="clamp" title={`${service} ${name}`}><i class="dot" style={{ background: serviceColor(service) }} /> {service || '(no service)'} <span class="soft">{name}</span></h1><code class="soft grow" title={t.traceId}>{t.traceId.replace(/^0{16}/, '').slice(0, 16)}</code>
       {t.orphans > 0 && <span class="badge warn" title={`${plural(t.orphans, 'span')} without their parent`}>incomplete</span>}{source.uploaded && <span class="badge">from a file</span>}
       <Menu label="More">{!source.uploaded && !config.disableJsonView && <><a target="_blank" rel="noopener" href={hrefTo(`/api/traces/${t.traceId}`, { prettyPrint: 'true' })}>Jaeger JSON ↗</a><a target="_blank" rel="noopener" href={hrefTo(`/api/traces/${t.traceId}`, { raw: 'true', prettyPrint: 'true' })}>Jaeger JSON, raw ↗</a><a href={hrefTo(`/api/v3/traces/${t.traceId}`)} download={`${t.traceId}.json`}>Download OTLP</a></>}
         <button onClick={() => void copy(t.traceId, 'Copied the trace ID')}>Copy trace ID</button><a href={hrefTo(`/trace/${t.traceId}...`)}>Compare with…</a>

@@ -105,7 +105,7 @@ export function Panel({ view }: { view: View }) {
     <div class="grip-x" style={{ left: 0, position: 'absolute' }} onPointerDown={(e) => { const begin = width, x0 = e.clientX; drag(e, (x) => setWidth(Math.max(280, Math.min(window.innerWidth * 0.7, begin - x + x0)))); }} />
     <header><h2>{t.names[t.name[row]!] || '(no name)'}</h2>
       <button class="close quiet" aria-label="Close" onClick={() => view.select(-1)}>✕</button>
-      <div class="row" style={{ margin: '4px 0' }}><span class="chip"><i style={{ background: serviceColor(t.services[t.service[row]!]!) }} /><span class="cut">{t.services[t.service[row]!] || '?'}</span></span>
+      <div class="row wrap" style={{ margin: '4px 0' }}><span class="chip"><i style={{ background: serviceColor(t.services[t.service[row]!]!) }} /><span class="cut">{t.services[t.service[row]!] || '?'}</span></span>
         {t.kind[row]! > 0 && <span class="badge">{['', 'internal', 'server', 'client', 'producer', 'consumer'][t.kind[row]!]}</span>}
         <code class="soft">{spanId(t, row)}</code><button class="quiet small" title="Copy a link to this span (y)" onClick={() => void copy(location.href, 'Copied the link')}>link</button></div>
       <div class="facts" style={{ padding: 0 }}><span>Duration <b>{duration(t.duration[row]!)}</b></span><span>Self <b>{duration(t.self[row]!)}</b></span><span title={time(startMs)}>Starts at <b>{duration(t.start[row]!)}</b></span>

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks of a person in front of the web UI, each a function of this file: webui.js TASK URL [ARGUMENTS…].
+// Prints what was seen as JSON. Errors of the page, requests to elsewhere and reports of the policy are in `errors`.
+const { chromium } = require('playwright-core');
+
+const [task, url, ...args] = process.argv.slice(2);
+const text = (page, selector) => page.textContent(selector);
+const names = (page) => page.$$eval('[role=row] .name', (rows) => rows.map((r) => r.textContent));
+const selected = (page) => page.$eval('[role=row][aria-selected=true]', (r) => r.getAttribute('aria-label'));
+
+const tasks = {
+    async search(page) {
+        await page.goto(`${url}search`);
+        await page.selectOption('#service', 'frontend');
+        await page.fill('#tags', 'http.route="POST /checkout"');
+        await page.fill('#limit', '50');
+        await page.click('#find');
+        await page.waitForSelector('.traces li');
+        const found = await page.$$eval('.trace .line:not(.low) .grow', (rows) => rows.map((r) => r.textContent));
+        const link = page.url();
+        const count = await text(page, '.results h1');
+        await page.selectOption('[aria-label=Order]', 'LONGEST_FIRST');
+        const durations = await page.$$eval('.trace .line:not(.low) b:last-child', (rows) => rows.map((r) => r.textContent));
+        // The link shows the same to somebody else, and the search is remembered.
+        await page.goto('about:blank');
+        await page.goto(link);
+        await page.waitForSelector('.traces li');
+        const again = await text(page, '.results h1');
+        await page.click('header .brand');
+        await page.waitForSelector('.recent li');
+        const recent = await text(page, '.recent');
+        await page.goto(`${url}search?service=frontend&minDuration=nonsense&lookback=1h`);
+        const wrong = await text(page, '[role=alert]');
+        return { found, link, count, durations, again, recent, wrong };
+    },
+
+    async brush(page) {
+        await page.goto(`${url}search?service=frontend&lookback=2h&limit=200`);
+        await page.waitForSelector('.scatter canvas');
+        await page.waitForTimeout(300);
+        const box = await (await page.$('.scatter')).boundingBox();
+        const all = await text(page, '.results h1');
+        await page.mouse.move(box.x + 60, box.y + 4);
+        await page.mouse.down();
+        await page.mouse.move(box.x + box.width / 2, box.y + box.height - 25, { steps: 4 });
+        await page.mouse.up();
+        await page.waitForTimeout(200);
+        const some = await text(page, '.results h1');
+        await page.$$eval('.traces li input', (boxes) => boxes.slice(0, 2).forEach((b) => b.click()));
+        await page.click('.pick button.main');
+        await page.waitForSelector('table.grid');
+        return { all, some, compare: await text(page, 'main'), where: page.url() };
+    },
+
+    async trace(page, id) {
+        await page.goto(`${url}trace/${id}`);
+        await page.waitForSelector('[role=row]');
+        const rows = await names(page);
+        const title = await text(page, 'h1');
+        await page.fill('#find-in-trace', 'insufficient');
+        await page.waitForSelector('.span.match');
+        const matches = await text(page, '#match-count');
+        await page.press('#find-in-trace', 'Enter');
+        await page.waitForSelector('.panel .body');
+        const panel = await text(page, '.panel');
+        const deep = page.url();
+        await page.goto('about:blank');
+        await page.goto(deep);
+        await page.waitForSelector('.panel .body');
+        const deepPanel = await text(page, '.panel h2');
+        const views = {};
+        for (const view of ['Flame', 'Statistics', 'Spans', 'Graph']) {
+            await page.click(`[role=tab]:text-is("${view}")`);
+            await page.waitForSelector(view === 'Flame' ? '.flame canvas' : view === 'Graph' ? '.graph .node' : 'table.grid tbody tr');
+            views[view] = await text(page, '.tracepage');
+        }
+        return { rows, title, matches, panel, deep, deepPanel, views };
+    },
+
+    async keyboard(page, id) {
+        await page.goto(`${url}trace/${id}`);
+        await page.waitForSelector('[role=row]');
+        const all = (await names(page)).length;
+        await page.keyboard.press('ArrowDown');
+        const first = await selected(page);
+        await page.keyboard.press('ArrowLeft');
+        const folded = (await names(page)).length;
+        await page.keyboard.press('ArrowRight');
+        await page.keyboard.press('e');
+        const error = await selected(page);
+        await page.keyboard.press('Escape');
+        const closed = await page.$('.panel');
+        await page.keyboard.press(']');
+        const allFolded = (await names(page)).length;
+        await page.keyboard.press('[');
+        const unfolded = (await names(page)).length;
+        await page.keyboard.press('/');
+        await page.keyboard.type('redis');
+        await page.waitForSelector('.span.match');
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('?');
+        await page.waitForSelector('dialog[open]');
+        const help = await text(page, 'dialog');
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('g');
+        await page.keyboard.press('m');
+        await page.waitForSelector('h1:text-is("Service map")');
+        await page.keyboard.press('Control+k');
+        await page.keyboard.type(id);
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('[role=row]');
+        return { all, first, folded, error, closed: closed === null, allFolded, unfolded, help, where: page.url() };
+    },
+
+    async map(page) {
+        await page.goto(`${url}dependencies`);
+        await page.waitForSelector('.graph .node');
+        const nodes = await page.$$eval('.graph .node', (all) => all.map((n) => n.getAttribute('aria-label')));
+        await page.click('.graph .node[aria-label^="checkout"]');
+        await page.waitForTimeout(500);
+        const focused = page.url();
+        await page.click('[role=tab]:text-is("Table")');
+        const table = await text(page, 'table.grid');
+        await page.goto(`${url}monitor`);
+        await page.waitForSelector('.empty h2');
+        return { nodes, focused, table, monitor: await text(page, 'main') };
+    },
+
+    async hostile(page, id) {
+        await page.goto(`${url}trace/${id}`);
+        await page.waitForSelector('[role=row]');
+        await page.keyboard.press('ArrowDown');
+        await page.waitForSelector('.panel .body');
+        const panel = await text(page, '.panel');
+        const links = await page.$$eval('.panel a', (all) => all.map((a) => a.href));
+        for (const view of ['flame', 'statistics', 'spans', 'graph']) {
+            await page.goto(`${url}trace/${id}?view=${view}`);
+            await page.waitForTimeout(400);
+        }
+        await page.goto(`${url}search?lookback=1h&limit=100&service=${encodeURIComponent('<script>window.__hacked=1</script>')}`);
+        await page.waitForTimeout(400);
+        return { panel, links, hacked: await page.evaluate(() => window.__hacked === 1) };
+    },
+
+    async upload(page, file) {
+        await page.goto(`${url}search`);
+        await page.setInputFiles('input[type=file]', file);
+        await page.waitForSelector('[role=row]');
+        return { rows: await names(page), head: await text(page, '.tracepage') };
+    },
+
+    async missing(page) {
+        await page.goto(`${url}trace/1234`);
+        await page.waitForSelector('[role=alert]');
+        const trace = await text(page, 'main');
+        await page.goto(`${url}nowhere`);
+        return { trace, nowhere: await text(page, 'main') };
+    },
+
+    async look(page, id, folder) {
+        const pages = { search: `search?service=frontend&lookback=2h&limit=100`, trace: `trace/${id}`, flame: `trace/${id}?view=flame`, map: 'dependencies' };
+        const contrasts = {};
+        for (const theme of ['light', 'dark']) {
+            await page.emulateMedia({ colorScheme: theme });
+            for (const [name, path] of Object.entries(pages)) {
+                await page.goto(url + path);
+                await page.waitForTimeout(700);
+                await page.screenshot({ path: `${folder}/${name}-${theme}.png` });
+            }
+            contrasts[theme] = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+        }
+        // Names for everything that can be used.
+        const nameless = await page.$$eval('button, a[href], input, select', (all) => all.filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label') || e.title)).map((e) => e.outerHTML.slice(0, 120)));
+        return { contrasts, nameless };
+    },
+};
+
+async function main() {
+    const browser = await chromium.launch({
+        executablePath: '/usr/bin/chromium',
+        args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+            '--disable-component-update', '--disable-sync'],
+    });
+    const page = await browser.newPage({ viewport: { width: 1360, height: 820 } });
+    page.setDefaultTimeout(20000);
+    const errors = [];
+    page.on('pageerror', (error) => errors.push(String(error)));
+    page.on('console', (message) => message.type() === 'error' && !/status of (404|501)/.test(message.text()) && errors.push(message.text()));
+    page.on('request', (request) => !/^(data|blob|about):/.test(request.url()) && new URL(request.url()).host !== new URL(url).host && errors.push(request.url()));
+    const seen = await tasks[task](page, ...args);
+    await browser.close();
+    console.log(JSON.stringify({ ...seen, errors }));
+}
+
+main().catch((error) => {
+    console.error(error);
+    process.exit(1);
+});
