@@ -471,6 +471,37 @@ static void making_an_engine_survives_every_failed_allocation(void **state)
     assert_ok(status);
 }
 
+static void rounds_are_measured(void **state)
+{
+    (void)state;
+    jg_metrics *metrics = jg_metrics_new();
+    jg_adaptive_init init = {.options = defaults(),
+                             .store = storage.driver->sampling,
+                             .store_self = storage.self,
+                             .log = &logger,
+                             .metrics = metrics};
+    jg_adaptive *adaptive;
+    assert_ok(jg_adaptive_new(&init, &adaptive, NULL));
+    jg_adaptive_record(adaptive, JAEGER_STR("a"), JAEGER_STR("x"), true, 1);
+    jg_adaptive_record(adaptive, JAEGER_STR("a"), JAEGER_STR("y"), true, 1);
+    jg_adaptive_record(adaptive, JAEGER_STR("b"), JAEGER_STR("x"), true, 1);
+    for (unsigned i = 0; i < 240; i++) {
+        jg_clock_advance(JG_NS_PER_S);
+        (void)jg_adaptive_step(adaptive);
+    }
+    JG_AUTO_BUF jg_buf text = JG_BUF_INIT(1 << 20);
+    jg_metrics_write(metrics, &text);
+    jg_buf_byte(&text, 0);
+    static const char *const want[] = {"\nsampling_operations 3\n", "\nsampling_services 2\n",
+                                       "\nadaptive_sampling_processor_operations_calculated 3\n",
+                                       "\nadaptive_sampling_processor_calculate_probabilities_count "};
+    for (size_t i = 0; i < JG_COUNT(want); i++)
+        if (!strstr((const char *)text.data, want[i]))
+            fail_msg("no %s in %s", want[i], (const char *)text.data);
+    jg_adaptive_free(adaptive);
+    jg_metrics_free(metrics);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
 
 int main(void)
@@ -488,6 +519,7 @@ int main(void)
         TEST(a_leader_without_its_store_steps_down_when_the_lease_is_over),
         TEST(operations_without_end_are_bounded),
         TEST(options_that_cannot_work_are_refused),
+        TEST(rounds_are_measured),
         TEST(making_an_engine_survives_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
