@@ -59,8 +59,8 @@ typedef struct jaeger_component_type {
     void (*destroy)(void *self);
     /** Extensions: hand out the interface called `name` (a table whose shape that name fixes); NULL: none. */
     const void *(*interface)(void *self, const char *name);
-    const char *const
-        *depends; /**< extension types that must be there and start before; NULL-terminated, or NULL */
+    const char *const *depends; /**< extension types that must be there and start before; NULL-terminated, or
+                                   NULL. "?type": only if it is there */
 } jaeger_component_type;
 
 /** The interface `name` of the running extension `id` ("jaeger_storage"). @param ret_self its state

@@ -220,7 +220,8 @@ static const jaeger_field fields[] = {
     {.kind = JAEGER_FIELD_END},
 };
 
-static const char *const depends[] = {"jaeger_storage", NULL};
+static const char *const depends[] = {"?jaeger_storage",
+                                      NULL}; /* adaptive sampling needs it, others do not */
 
 const jaeger_component_type jg_extension_remote_sampling = {
     .size = sizeof(jaeger_component_type),

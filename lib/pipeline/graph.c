@@ -199,12 +199,21 @@ static bool build_receiver(jg_graph *g, const jg_def *def, jg_report *report)
     return pipelines_after(g, def->id, used & -used, &next, report) && make(g, def, NULL, next, report);
 }
 
+static bool is_listed(const jg_sections *s, const char *id)
+{
+    for (size_t i = 0; i < s->extension_count; i++)
+        if (strcmp(s->extensions[i], id) == 0)
+            return true;
+    return false;
+}
+
 static bool dependencies_are_made(const jg_graph *g, const jg_def *def, size_t done)
 {
     for (const char *const *need = def->type->depends; need && *need; need++) {
-        bool found = false;
+        const char *id = *need + (**need == '?');
+        bool found = **need == '?' && !is_listed(g->sections, id);
         for (size_t i = 0; i < done && !found; i++)
-            found = strcmp(g->components[i].def->id, *need) == 0;
+            found = strcmp(g->components[i].def->id, id) == 0;
         if (!found)
             return false;
     }
@@ -214,10 +223,7 @@ static bool dependencies_are_made(const jg_graph *g, const jg_def *def, size_t d
 static bool dependencies_exist(const jg_sections *s, const jg_def *def, jg_report *report)
 {
     for (const char *const *need = def->type->depends; need && *need; need++) {
-        bool found = false;
-        for (size_t i = 0; i < s->extension_count && !found; i++)
-            found = strcmp(s->extensions[i], *need) == 0;
-        if (!found) {
+        if (**need != '?' && !is_listed(s, *need)) {
             jg_report_add(
                 report,
                 "failed to build extensions: unable to find extension %s on which extension %s depends",

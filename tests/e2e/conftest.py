@@ -60,10 +60,11 @@ exporters:
 {extra}
 """)
         self.process = None
+        self.environment = {}
 
     def start(self, timeout=20):
         self.process = subprocess.Popen([str(self.binary), "--config", str(self.config)], stdout=self.log,
-                                        stderr=self.log)
+                                        stderr=self.log, env={**os.environ, **self.environment})
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.process.poll() is not None:

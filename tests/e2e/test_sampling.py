@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from conftest import Jaeger, free_ports, node
+from conftest import BUILD, ROOT, Jaeger, free_ports, node
 
 STRATEGIES = {
     "default_strategy": {"type": "probabilistic", "param": 0.5,
@@ -130,6 +130,30 @@ def test_proxy_in_front(sampling, tmp_path, way):
         assert {service: strategy(front, service) for service in want} == want
     finally:
         front.stop()
+
+
+def test_agent_proxies_sampling_to_the_collector(sampling, tmp_path):
+    (tmp_path / "agent").mkdir()
+    agent = Jaeger(tmp_path / "agent", binary=BUILD / "cmd/jaeger-agent")
+    source = (ROOT / "cmd/jaeger-agent/config.yaml").read_text()
+    port, compact, binary = free_ports(3)
+    for old, new in (("5778", port), ("14271", agent.health), ("8890", agent.metrics), ("6831", compact), ("6832", binary)):
+        assert f":{old}" in source or f": {old}" in source
+        source = source.replace(f":{old}", f":{new}").replace(f": {old}", f": {new}")
+    agent.config.write_text(source)
+    agent.environment = {"JAEGER_SAMPLING": f"127.0.0.1:{sampling.sampling_grpc}", "HOME": str(tmp_path),
+                         "JAEGER_AGENT_OTLP_GRPC_PORT": str(agent.grpc), "JAEGER_AGENT_OTLP_HTTP_PORT": str(agent.http)}
+    agent.sampling = port
+    agent.start()
+    try:
+        want = {service: strategy(sampling, service) for service in ("half", "limited", "unknown")}
+        assert {service: strategy(agent, service) for service in want} == want
+        sampling.stop()
+        assert {service: strategy(agent, service) for service in want} == want
+        metrics = requests.get(f"http://127.0.0.1:{agent.metrics}/metrics", timeout=5).text
+        assert 'jaeger_remote_sampling_http_server_requests{' in metrics and 'type="sampling"' in metrics
+    finally:
+        agent.stop()
 
 
 def root(probability):

@@ -209,6 +209,28 @@ static void start_and_stop_follow_the_stream(void **state)
     rig_done(&r);
 }
 
+static void a_dependency_that_may_be_absent_only_orders(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *extensions, *want;
+    } rows[] = {{"side, base", "create base;create side;create out;create in;"},
+                {"side", "create side;create out;create in;"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char yaml[512];
+        rig r;
+        (void)snprintf(
+            yaml, sizeof yaml,
+            HEAD "extensions: {side: , base: }\nservice: {extensions: [%s], pipelines: {traces: {receivers: "
+                 "[in], exporters: [out]}}}",
+            rows[i].extensions);
+        journal_clear();
+        assert_true(rig_build(&r, yaml));
+        assert_string_equal(journal, rows[i].want);
+        rig_done(&r);
+    }
+}
+
 static void a_batch_reaches_every_end_of_its_pipeline(void **state)
 {
     (void)state;
@@ -339,6 +361,7 @@ int main(void)
         cmocka_unit_test(faults_tell_file_and_line),
         cmocka_unit_test(all_faults_of_a_stage_are_told),
         cmocka_unit_test(start_and_stop_follow_the_stream),
+        cmocka_unit_test(a_dependency_that_may_be_absent_only_orders),
         cmocka_unit_test(a_batch_reaches_every_end_of_its_pipeline),
         cmocka_unit_test(a_component_that_fails_to_start_is_named),
         cmocka_unit_test(old_type_names_find_the_new_types),

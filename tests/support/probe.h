@@ -142,6 +142,7 @@ static const void *probe_interface(void *self, const char *name)
                                                  .depends = the_needs}
 
 static const char *const probe_needs_base[] = {"base", NULL};
+static const char *const probe_likes_base[] = {"?base", NULL};
 
 PROBE(probe_receiver, "in", JAEGER_RECEIVER, 0, JAEGER_TRACES, NULL);
 PROBE(probe_processor, "step", JAEGER_PROCESSOR, JAEGER_TRACES, JAEGER_TRACES, NULL);
@@ -152,9 +153,10 @@ PROBE(probe_join, "join", JAEGER_CONNECTOR, JAEGER_TRACES, JAEGER_TRACES, NULL);
 PROBE(probe_count, "count", JAEGER_CONNECTOR, JAEGER_TRACES, JAEGER_METRICS, NULL);
 PROBE(probe_base, "base", JAEGER_EXTENSION, 0, 0, NULL);
 PROBE(probe_upper, "upper", JAEGER_EXTENSION, 0, 0, probe_needs_base);
+PROBE(probe_side, "side", JAEGER_EXTENSION, 0, 0, probe_likes_base);
 
-static const jaeger_component_type *const probes[] = {&probe_receiver,      &probe_processor, &probe_exporter,
-                                                      &probe_exporter_otlp, &probe_metrics,   &probe_join,
-                                                      &probe_count,         &probe_base,      &probe_upper};
+static const jaeger_component_type *const probes[] = {
+    &probe_receiver, &probe_processor, &probe_exporter, &probe_exporter_otlp, &probe_metrics,
+    &probe_join,     &probe_count,     &probe_base,     &probe_upper,         &probe_side};
 
 #endif
