@@ -159,7 +159,7 @@ static bool match_crypt(jaeger_str stored, jaeger_str password)
     (void)snprintf(setting, sizeof setting, "%.*s", JAEGER_STR_ARGS(stored));
     (void)snprintf(phrase, sizeof phrase, "%.*s", JAEGER_STR_ARGS(password));
     struct crypt_data *data = jg_calloc(1, sizeof *data);
-    const char *made = data ? crypt_r(phrase, setting, data) : NULL;
+    const char *made = data ? crypt_rn(phrase, setting, data, sizeof *data) : NULL;
     bool ok = made && made[0] != '*' && same_text(jg_str(made), stored);
     if (data)
         OPENSSL_cleanse(data, sizeof *data);
