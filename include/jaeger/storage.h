@@ -61,6 +61,18 @@ JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_operations_add(jaeger_operatio
 JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_dependencies_add(jaeger_dependencies *list,
                                                                    jaeger_dependency item, jaeger_call *call);
 
+/** A compiled filter expression; see jaeger_filter_parse() and docs/search.md. Immutable; lives in an arena.
+ */
+typedef struct jaeger_filter jaeger_filter;
+
+/** Compile the text language, or the JSON form of jaeger.expression.v1.Call if it looks like that.
+ *  @param arena the filter lives there; `text` must live as long
+ *  @return INVALID_ARGUMENT with the column; RESOURCE_EXHAUSTED */
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_filter_parse(jaeger_str text, jaeger_arena *arena,
+                                                               const jaeger_filter **ret, jaeger_error *err);
+/** Can this span alone meet the filter? What depends on the whole trace is taken as met. For drivers. */
+JAEGER_API bool jaeger_filter_test(const jaeger_filter *filter, const jaeger_span *span);
+
 /** A search. A trace matches if ONE of its spans meets every condition; whole traces are returned.
  *  Attribute rules: string equality of the value as text (jaeger_value_text rules), looked for in span,
  * scope, resource, event and link attributes. Special keys: `error` (true: status Error; false: not Error),
@@ -73,7 +85,8 @@ typedef struct jaeger_trace_query {
     size_t attr_count;
     uint64_t start_min_unix_ns, start_max_unix_ns; /**< inclusive; 0: open */
     uint64_t duration_min_ns, duration_max_ns;     /**< inclusive; 0: open */
-    uint32_t limit; /**< distinct traces, applied after newest-first order; 0: 100 */
+    uint32_t limit;              /**< distinct traces, applied after newest-first order; 0: 100 */
+    const jaeger_filter *filter; /**< NULL: none. Set only for drivers whose caps say `filter` */
 } jaeger_trace_query;
 
 /** What the query service may leave to the driver. The zero value is the least capable driver. */
@@ -82,6 +95,7 @@ typedef struct jaeger_storage_caps {
     bool without_service_name;  /**< searches without a service */
     bool same_span_conjunction; /**< all conditions hold on one span */
     bool durable;               /**< OK of write means on disk */
+    bool filter;                /**< tests jaeger_trace_query.filter, span by span, before `limit` counts */
 } jaeger_storage_caps;
 
 typedef struct jaeger_service_count {

@@ -7,6 +7,7 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "core/str.h"
+#include "model/expr.h"
 #include "model/value_text.h"
 #include <math.h>
 
@@ -54,7 +55,8 @@ static jaeger_status bytes_of_text(jg_match_text *ret, jaeger_arena *arena, jaeg
     return JAEGER_OK;
 }
 
-static jaeger_status text_compile(jg_match_text *ret, jaeger_str text, jaeger_arena *arena, jaeger_error *err)
+jaeger_status jg_match_text_compile(jg_match_text *ret, jaeger_str text, jaeger_arena *arena,
+                                    jaeger_error *err)
 {
     double d;
     *ret = (jg_match_text){.text = text};
@@ -147,7 +149,7 @@ static jaeger_status attr_compile(jg_match_attr *ret, const jaeger_attr *attr, j
         ret->number = status_of_text(text);
     else if (ret->where == JG_MATCH_KIND)
         ret->number = kind_of_text(text);
-    return text_compile(&ret->want, text, arena, err);
+    return jg_match_text_compile(&ret->want, text, arena, err);
 }
 
 jaeger_status jg_match_compile(jg_match *ret, const jaeger_trace_query *query, jaeger_arena *arena,
@@ -161,6 +163,8 @@ jaeger_status jg_match_compile(jg_match *ret, const jaeger_trace_query *query, j
                       .duration_max_ns = query->duration_max_ns ? query->duration_max_ns : UINT64_MAX,
                       .limit = query->limit ? query->limit : LIMIT_DEFAULT,
                       .attr_count = query->attr_count};
+    if (query->size >= offsetof(jaeger_trace_query, filter) + sizeof query->filter)
+        ret->filter = query->filter;
     if (query->attr_count > SIZE_MAX / sizeof *ret->attrs)
         return jg_fail_oom(err);
     ret->attrs = jaeger_arena_alloc(arena, query->attr_count * sizeof *ret->attrs);
@@ -261,5 +265,5 @@ bool jg_match_span(const jg_match *m, const jaeger_span *span)
     for (size_t i = 0; i < m->attr_count; i++)
         if (!attr_holds(span, &m->attrs[i]))
             return false;
-    return true;
+    return !m->filter || jg_filter_test(m->filter, span, NULL) != JG_EXPR_NO;
 }

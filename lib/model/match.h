@@ -45,13 +45,18 @@ typedef struct jg_match {
     uint32_t limit; /* never 0 */
     jg_match_attr *attrs;
     size_t attr_count;
+    const jaeger_filter *filter; /* NULL: none */
 } jg_match;
 
 /** Compile `query`; its strings must outlive `ret`, the rest lives in `arena`.
  *  @return RESOURCE_EXHAUSTED */
 jaeger_status jg_match_compile(jg_match *ret, const jaeger_trace_query *query, jaeger_arena *arena,
                                jaeger_error *err) JG_MUST_CHECK;
-/** Does this one span meet every condition? Threads: any. */
+/** A text and its typed readings; the text must outlive `ret`. */
+jaeger_status jg_match_text_compile(jg_match_text *ret, jaeger_str text, jaeger_arena *arena,
+                                    jaeger_error *err) JG_MUST_CHECK;
+/** Does this one span meet every condition? Of a filter, what depends on the whole trace is taken as met.
+ *  Threads: any. */
 bool jg_match_span(const jg_match *match, const jaeger_span *span);
 /** The same without service, operation and attributes: start and duration only. */
 bool jg_match_times(const jg_match *match, uint64_t start_unix_ns, uint64_t end_unix_ns);

@@ -82,6 +82,7 @@ jaeger_status jg_embedded_caps(void *self, jaeger_storage_caps *ret, jaeger_call
     (void)call;
     const jg_engine *engine = self;
     ret->without_service_name = true;
+    ret->filter = true;
     ret->same_span_conjunction = true;
     ret->durable = engine->config.store.durability == JG_DURABLE_SYNC;
     return JAEGER_OK;

@@ -43,6 +43,7 @@ static jaeger_status memory_caps(void *self, jaeger_storage_caps *ret, jaeger_ca
 {
     (void)self, (void)call;
     ret->without_service_name = true;
+    ret->filter = true;
     ret->same_span_conjunction = true;
     ret->durable = false;
     return JAEGER_OK;
