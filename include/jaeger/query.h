@@ -57,6 +57,31 @@ JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_dependencies(jaeger_quer
                                                                      uint64_t end_unix_ns,
                                                                      jaeger_dependencies *ret,
                                                                      jaeger_call *call);
+/** How the traces found are ordered, over the whole time range of the search. */
+typedef enum jaeger_order {
+    JAEGER_ORDER_NEWEST, /**< by the latest start of a span that matches */
+    JAEGER_ORDER_LONGEST,
+    JAEGER_ORDER_MOST_SPANS,
+    JAEGER_ORDER_MOST_ERRORS
+} jaeger_order;
+
+/** One page of a search. Give `next` of one page as `cursor` of the next. */
+typedef struct jaeger_page {
+    size_t size;
+    jaeger_order order;
+    jaeger_str cursor;  /**< empty: the first page */
+    jaeger_str next;    /**< out: of the page after this one; empty: this is the last. In the call's arena */
+    bool stopped_early; /**< out: the search reached its budget; there may be traces that were not seen */
+} jaeger_page;
+
+/** Find one page: at most find->limit traces. The page's traces are chosen first, from up to 20,000 that
+ *  match and within half of the call's time, then read in their order.
+ *  @return INVALID_ARGUMENT: not a cursor of this order; else as jaeger_query_find_traces() */
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_find_page(jaeger_query *query,
+                                                                  const jaeger_trace_query *find,
+                                                                  jaeger_page *page,
+                                                                  jaeger_read_options options,
+                                                                  jaeger_consumer out, jaeger_call *call);
 /** Copy a trace from the primary to the archive store. @return NOT_FOUND; FAILED_PRECONDITION: no archive */
 JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_archive(jaeger_query *query, jaeger_trace_ref ref,
                                                                 jaeger_call *call);

@@ -9,6 +9,7 @@
 #include "core/limits.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "model/expr.h"
 #include "query/adjust.h"
 #include <stdio.h>
 
@@ -36,12 +37,19 @@ static jaeger_status merge(jg_aggregate *a, jaeger_batch **ret, jaeger_error *er
     return status;
 }
 
-static bool matches(const jg_match *match, const jaeger_batch *trace)
+/** One span must meet both, the conditions and the filter. */
+static bool matches(const jg_match *match, const jaeger_filter *filter, const jaeger_batch *trace)
 {
+    jg_trace_facts facts;
     size_t n = jaeger_batch_span_count(trace);
-    for (size_t i = 0; i < n; i++)
-        if (jg_match_span(match, &jaeger_batch_spans(trace)[i]))
+    if (filter)
+        jg_trace_facts_of(trace, filter, &facts);
+    for (size_t i = 0; i < n; i++) {
+        const jaeger_span *span = &jaeger_batch_spans(trace)[i];
+        if ((!match || jg_match_span(match, span)) &&
+            (!filter || jg_filter_test(filter, span, &facts) == JG_EXPR_YES))
             return true;
+    }
     return false;
 }
 
@@ -60,11 +68,12 @@ static jaeger_status hand_out(jg_aggregate *a, jaeger_call *call)
         return JAEGER_OK;
     JG_AUTO_BATCH jaeger_batch *trace = NULL;
     bool cut = a->cut;
+    a->seen_count++;
     jaeger_status status = merge(a, &trace, &call->error);
     drop_chunks(a);
     if (status != JAEGER_OK)
         return status;
-    if (a->options.match && !matches(a->options.match, trace))
+    if ((a->options.match || a->options.filter) && !matches(a->options.match, a->options.filter, trace))
         return JAEGER_OK;
     if (cut)
         JG_TRY(warn_cut(a, &trace, &call->error));

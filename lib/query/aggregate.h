@@ -12,9 +12,10 @@ typedef struct jg_aggregate_options {
     jaeger_consumer out; /* gets one batch for each trace */
     bool adjusts;
     uint64_t max_skew_ns;
-    uint64_t max_spans;    /* of a trace; 0: all */
-    uint64_t max_traces;   /* then the driver is told to stop; 0: all */
-    const jg_match *match; /* only traces with a span that matches; NULL: all */
+    uint64_t max_spans;          /* of a trace; 0: all */
+    uint64_t max_traces;         /* then the driver is told to stop; 0: all */
+    const jg_match *match;       /* only traces with a span that matches; NULL: all */
+    const jaeger_filter *filter; /* the same, knowing the whole trace; NULL: all */
 } jg_aggregate_options;
 
 typedef struct jg_aggregate {
@@ -26,6 +27,7 @@ typedef struct jg_aggregate {
     bool cut;             /* spans above max_spans were left out */
     bool has_enough;      /* max_traces reached: the CANCELLED that ends the driver's work is ours */
     uint64_t trace_count; /* handed out */
+    uint64_t seen_count;  /* gathered, whether they match or not */
 } jg_aggregate;
 
 jg_aggregate jg_aggregate_of(const jg_aggregate_options *options);

@@ -7,6 +7,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
+#include "model/expr.h"
 #include "wire/rpc.h"
 
 #define SEARCH_DEPTH_DEFAULT 100
@@ -105,6 +106,20 @@ static jaeger_status get_trace(void *self, jaeger_str request, jg_grpc_stream *s
     return store_status(status, call);
 }
 
+/** The structured filter; it takes the place of the older conditions. */
+static jaeger_status read_filter(jg_rpc_find *find, jaeger_call *call)
+{
+    jaeger_trace_query *query = &find->query;
+    if (query->service.len || query->operation.len || query->attr_count || query->duration_min_ns ||
+        query->duration_max_ns)
+        return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
+                       "query.filter cannot be combined with service_name, operation_name, attributes, "
+                       "duration_min or duration_max");
+    if (jg_filter_from_pb(find->filter, call->arena, &query->filter, &call->error) == JAEGER_OK)
+        return JAEGER_OK;
+    return jg_fail_prefix(&call->error, "query.filter");
+}
+
 static jaeger_status read_find(jaeger_str request, jg_rpc_find *ret, jaeger_call *call)
 {
     if (jg_rpc_read_find(JG_RPC_V3, request, call->arena, ret, &call->error) != JAEGER_OK)
@@ -112,8 +127,7 @@ static jaeger_status read_find(jaeger_str request, jg_rpc_find *ret, jaeger_call
     if (!ret->has_query)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, "missing query");
     if (ret->has_filter)
-        return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
-                       "query.filter is not enabled (feature gate jaeger.query.structuredFilters)");
+        JG_TRY(read_filter(ret, call));
     if (!ret->start_min.set || !ret->start_max.set)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
                        "start time min and max are required parameters");

@@ -3,9 +3,11 @@
  */
 #include "query/http_call.h"
 
+#include "core/arena.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
+#include "query/ranking.h"
 #include "query/service.h"
 
 jaeger_str jg_http_param(const jg_http_call *c, const char *name)
@@ -89,6 +91,34 @@ void jg_http_error(jg_http_call *c, int status, jaeger_str text)
 void jg_http_not_found(jg_http_call *c)
 {
     jg_http_error(c, 404, JAEGER_STR("404 page not found"));
+}
+
+static jaeger_str page_param(const jg_http_call *c, const char *prefix, const char *name)
+{
+    jaeger_str full = jg_arena_printf(c->call->arena, "%s%s", prefix, name);
+    return full.ptr ? jg_http_param(c, full.ptr) : JAEGER_STR("");
+}
+
+jaeger_status jg_http_page_params(const jg_http_call *c, const char *prefix, jaeger_trace_query *find,
+                                  jaeger_page *page, bool *ret_paged, jaeger_error *err)
+{
+    jaeger_str filter = page_param(c, prefix, "filter"), order = page_param(c, prefix, "order");
+    *page = (jaeger_page){.size = sizeof *page, .cursor = page_param(c, prefix, "cursor")};
+    *ret_paged = filter.len || order.len || page->cursor.len;
+    if (filter.len && jaeger_filter_parse(filter, c->call->arena, &find->filter, err) != JAEGER_OK)
+        return jg_fail_prefix(err, "%sfilter", prefix);
+    if (order.len && !jg_order_of(order, &page->order))
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "%sorder: expected newest, longest, spans or errors",
+                       prefix);
+    return jg_page_check(page, err) == JAEGER_OK ? JAEGER_OK : jg_fail_prefix(err, "%scursor", prefix);
+}
+
+void jg_http_page_result(jg_json_out *json, const jaeger_page *page)
+{
+    jg_json_key_lit(json, "nextCursor");
+    jg_json_str(json, page->next);
+    jg_json_key_lit(json, "stoppedEarly");
+    jg_json_bool(json, page->stopped_early);
 }
 
 int jg_http_status_of(jaeger_status status, const jaeger_error *err)

@@ -45,6 +45,14 @@ void jg_http_answer(jg_http_call *c, int status, const char *content_type, jaege
 /** Go's http.Error: text/plain, nosniff, and a newline after the text. */
 void jg_http_error(jg_http_call *c, int status, jaeger_str text);
 void jg_http_not_found(jg_http_call *c);
+/** Is a search one page, with a filter, an order or a cursor of its own? Reads `filter`, `order`, `cursor`,
+ *  each behind `prefix`. @return INVALID_ARGUMENT "filter: column 3: ..." */
+jaeger_status jg_http_page_params(const jg_http_call *c, const char *prefix, jaeger_trace_query *find,
+                                  jaeger_page *page, bool *ret_paged, jaeger_error *err) JG_MUST_CHECK;
+/** The keys nextCursor and stoppedEarly. */
+void jg_http_page_result(jg_json_out *json, const jaeger_page *page);
+#define JG_STOPPED_EARLY                                                                                     \
+    "the search stopped early, at its budget of traces or time: narrow the time range or the filter"
 /** The HTTP status of a failed query; 500 unless the request or a ceiling is to blame. */
 int jg_http_status_of(jaeger_status status, const jaeger_error *err);
 

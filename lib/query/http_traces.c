@@ -116,6 +116,8 @@ typedef struct search {
     jaeger_trace_query find;
     jg_attr_list attrs;
     bool raw;
+    bool paged; /* a filter, an order or a cursor was given */
+    jaeger_page page;
     jaeger_trace_refs ids; /* if any, they are fetched instead */
 } search;
 
@@ -175,7 +177,8 @@ static jaeger_status search_of(const jg_http_call *c, search *ret, jaeger_error 
     JG_TRY(duration_param(c, "maxDuration", &max_ns, err));
     JG_TRY(ids_of(c, ret, err));
     JG_TRY(jg_api_bool_param(c, "raw", &ret->raw, err));
-    if (ret->ids.count == 0 && ret->find.service.len == 0)
+    JG_TRY(jg_http_page_params(c, "", &ret->find, &ret->page, &ret->paged, err));
+    if (ret->ids.count == 0 && ret->find.service.len == 0 && !ret->paged)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "parameter 'service' is required");
     if (min_ns != 0 && max_ns != 0 && max_ns < min_ns)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "'maxDuration' should be greater than 'minDuration'");
@@ -187,15 +190,16 @@ static jaeger_status search_of(const jg_http_call *c, search *ret, jaeger_error 
     return JAEGER_OK;
 }
 
-static jaeger_status find_whole(jg_http_call *c, const search *s)
+static jaeger_status find_whole(jg_http_call *c, search *s)
 {
     jaeger_consumer out = {write_trace, c};
     jaeger_read_options read = {.raw = s->raw};
-    if (!s->raw)
-        return jaeger_query_find_traces(c->http->query, &s->find, read, out, c->call);
     jg_aggregate whole = jg_aggregate_of(&(jg_aggregate_options){.out = out});
+    if (s->raw) /* it comes in chunks */
+        out = jg_aggregate_consumer(&whole);
     jaeger_status status =
-        jaeger_query_find_traces(c->http->query, &s->find, read, jg_aggregate_consumer(&whole), c->call);
+        s->paged ? jaeger_query_find_page(c->http->query, &s->find, &s->page, read, out, c->call)
+                 : jaeger_query_find_traces(c->http->query, &s->find, read, out, c->call);
     return jg_aggregate_finish(&whole, status, c->call);
 }
 
@@ -226,6 +230,21 @@ static void end_with_missing(jg_http_call *c, const search *s)
     jg_http_json_end(c);
 }
 
+static void end_page(jg_http_call *c, const search *s)
+{
+    jg_api_rest(&c->json, 0);
+    if (s->page.stopped_early) {
+        jg_json_array(&c->json);
+        jg_api_error_object(&c->json, 0, JAEGER_STR(JG_STOPPED_EARLY), NULL);
+        jg_json_end(&c->json);
+    } else {
+        jg_json_null(&c->json);
+    }
+    jg_http_page_result(&c->json, &s->page);
+    jg_json_end(&c->json);
+    jg_http_json_end(c);
+}
+
 void jg_api_search(jg_http_call *c)
 {
     search s;
@@ -248,6 +267,8 @@ void jg_api_search(jg_http_call *c)
     jg_json_end(&c->json);
     if (s.ids.count)
         end_with_missing(c, &s);
+    else if (s.paged)
+        end_page(c, &s);
     else
         jg_api_end(c, 0);
 }

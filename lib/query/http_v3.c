@@ -114,9 +114,15 @@ static jaeger_status depth_of(const jg_http_call *c, uint32_t *ret, jaeger_error
     return JAEGER_OK;
 }
 
+/** A page, if the search asks for one. */
+typedef struct v3_page {
+    bool on;
+    jaeger_page page;
+} v3_page;
+
 /** @param attrs backs find->attrs */
 static jaeger_status find_of(const jg_http_call *c, jaeger_trace_query *find, jg_attr_list *attrs,
-                             bool *ret_raw, jaeger_error *err)
+                             bool *ret_raw, v3_page *ret_paging, jaeger_error *err)
 {
     const char *name;
     *find = (jaeger_trace_query){.size = sizeof *find};
@@ -125,8 +131,7 @@ static jaeger_status find_of(const jg_http_call *c, jaeger_trace_query *find, jg
     jaeger_str json = jg_http_param(c, "query.attributes");
     if (json.len && jg_go_string_map(json, c->call->arena, attrs, err) != JAEGER_OK)
         return malformed(err, "query.attributes");
-    if (jg_http_param(c, "query.filter").len)
-        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "structured filters are not supported");
+    JG_TRY(jg_http_page_params(c, "query.", find, &ret_paging->page, &ret_paging->on, err));
     JG_TRY(window_of(c, find, err));
     JG_TRY(depth_of(c, &find->limit, err));
     JG_TRY(duration_param(c, "query.durationMin", "query.duration_min", &find->duration_min_ns, err));
@@ -153,6 +158,7 @@ static void write_result_begin(jg_http_call *c)
 typedef struct trace_writer {
     jg_http_call *c;
     bool any;
+    const jaeger_page *page; /* NULL: not one */
 } trace_writer;
 
 static jaeger_status write_trace(void *self, jaeger_batch *take, jaeger_call *call)
@@ -169,7 +175,7 @@ static jaeger_status write_trace(void *self, jaeger_batch *take, jaeger_call *ca
 static void end_traces(trace_writer *w, jaeger_status status)
 {
     jg_http_call *c = w->c;
-    if (status == JAEGER_OK && !w->any) {
+    if (status == JAEGER_OK && !w->any && !(w->page && w->page->stopped_early)) {
         fail(c, 404, JAEGER_STR("No traces found"));
         return;
     }
@@ -180,8 +186,11 @@ static void end_traces(trace_writer *w, jaeger_status status)
             fail_query(c, status);
         return;
     }
-    for (int level = 0; level < 3; level++)
-        jg_json_end(&c->json);
+    jg_json_end(&c->json);
+    jg_json_end(&c->json);
+    if (w->page)
+        jg_http_page_result(&c->json, w->page);
+    jg_json_end(&c->json);
     jg_http_json_end(c);
 }
 
@@ -203,7 +212,7 @@ void jg_v3_trace(jg_http_call *c)
         fail(c, 400, jg_str(err.message));
         return;
     }
-    trace_writer w = {c, false};
+    trace_writer w = {.c = c};
     write_result_begin(c);
     status = jaeger_query_get_trace(c->http->query, ref, read, (jaeger_consumer){write_trace, &w}, c->call);
     end_traces(&w, status);
@@ -211,18 +220,21 @@ void jg_v3_trace(jg_http_call *c)
 
 void jg_v3_traces(jg_http_call *c)
 {
+    v3_page paging;
     jaeger_trace_query find;
     jg_attr_list attrs = {0};
     jaeger_read_options read = {0};
     jaeger_error err = {0};
-    if (find_of(c, &find, &attrs, &read.raw, &err) != JAEGER_OK) {
+    if (find_of(c, &find, &attrs, &read.raw, &paging, &err) != JAEGER_OK) {
         fail(c, 400, jg_str(err.message));
         return;
     }
-    trace_writer w = {c, false};
+    trace_writer w = {.c = c, .page = paging.on ? &paging.page : NULL};
+    jaeger_consumer out = {write_trace, &w};
     write_result_begin(c);
     jaeger_status status =
-        jaeger_query_find_traces(c->http->query, &find, read, (jaeger_consumer){write_trace, &w}, c->call);
+        paging.on ? jaeger_query_find_page(c->http->query, &find, &paging.page, read, out, c->call)
+                  : jaeger_query_find_traces(c->http->query, &find, read, out, c->call);
     end_traces(&w, status);
 }
 
@@ -285,11 +297,12 @@ static jaeger_status write_summary(void *self, const jaeger_trace_summary *summa
 
 void jg_v3_summaries(jg_http_call *c)
 {
+    v3_page paging; /* of it only the filter has an effect here */
     jaeger_trace_query find;
     jg_attr_list attrs = {0};
     bool raw = false; /* has no effect here */
     jaeger_error err = {0};
-    if (find_of(c, &find, &attrs, &raw, &err) != JAEGER_OK) {
+    if (find_of(c, &find, &attrs, &raw, &paging, &err) != JAEGER_OK) {
         fail(c, 400, jg_str(err.message));
         return;
     }

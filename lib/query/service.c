@@ -10,7 +10,9 @@
 #include "core/limits.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "model/expr.h"
 #include "query/aggregate.h"
+#include "query/ranking.h"
 #include "query/summary.h"
 
 #define CAPS_TIMEOUT_NS (5 * JG_NS_PER_S) /* a remote store that does not answer is the least capable one */
@@ -150,8 +152,10 @@ jaeger_status jaeger_query_archive(jaeger_query *query, jaeger_trace_ref ref, ja
 typedef struct search {
     jaeger_query *query;
     jaeger_trace_query find;
+    uint32_t limit; /* of traces handed out; the driver may be asked for more */
     jg_match compiled;
-    const jg_match *match; /* NULL: the driver does it all */
+    const jg_match *match;       /* NULL: the driver does it all */
+    const jaeger_filter *filter; /* what of it is left to us; NULL: nothing */
 } search;
 
 /** Conditions that a driver without same_span_conjunction may have met on different spans. */
@@ -167,12 +171,24 @@ static jaeger_status prepare(jaeger_query *query, const jaeger_trace_query *find
     *ret = (search){.query = query};
     memcpy(&ret->find, find, JG_MIN(find->size, sizeof ret->find));
     ret->find.size = sizeof ret->find;
-    bool is_compound = condition_count(find) > 1;
-    if (find->service.len && !is_compound)
+    ret->limit = ret->find.limit;
+    const jaeger_filter *filter = ret->find.filter;
+    if (filter)
+        JG_TRY(jg_filter_narrow(filter, &ret->find, call->arena, &call->error));
+    bool is_compound = condition_count(&ret->find) > 1;
+    if (ret->find.service.len && !is_compound && !filter)
         return JAEGER_OK;
     jaeger_storage_caps caps;
     read_caps(&query->traces, &caps);
-    if (find->service.len == 0 && !caps.without_service_name)
+    if (filter && (!caps.filter || filter->needs_trace)) {
+        ret->filter = filter;
+        ret->find.limit = JG_MAX(ret->find.limit, JG_SEARCH_TRACES_MAX);
+        is_compound = true; /* one span must meet the filter and the conditions: our test of it decides */
+        caps.same_span_conjunction = false;
+    }
+    if (!caps.filter)
+        ret->find.filter = NULL;
+    if (ret->find.service.len == 0 && !caps.without_service_name)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, JG_SERVICE_NAME_REQUIRED);
     if (is_compound && !caps.same_span_conjunction) {
         JG_TRY(jg_match_compile(&ret->compiled, &ret->find, call->arena, &call->error));
@@ -226,8 +242,9 @@ static jaeger_status find_whole(const search *f, bool adjusts, uint64_t max_span
                                                 .adjusts = adjusts,
                                                 .max_skew_ns = f->query->options.max_clock_skew_adjust_ns,
                                                 .max_spans = max_spans,
-                                                .max_traces = f->find.limit,
-                                                .match = f->match});
+                                                .max_traces = f->limit,
+                                                .match = f->match,
+                                                .filter = f->filter});
     jaeger_status status = find_chunks(f, jg_aggregate_consumer(&whole), &count, call);
     return jg_aggregate_finish(&whole, status, call);
 }
@@ -319,6 +336,62 @@ jaeger_status jaeger_query_find_summaries(jaeger_query *query, const jaeger_trac
     if (!arena)
         return jg_fail_oom(&call->error);
     return find_whole(&f, true, 0, (jaeger_consumer){summarize_trace, &sum}, call);
+}
+
+/* ---- pages ---- */
+
+/** Look at whole traces for the ranking; the driver's limit says how far it may go. */
+static jaeger_status rank_traces(search *f, uint32_t limit, jg_ranking *ranking, uint64_t *ret_seen,
+                                 jaeger_call *call)
+{
+    jg_aggregate whole = jg_aggregate_of(
+        &(jg_aggregate_options){.out = jg_ranking_consumer(ranking), .match = f->match, .filter = f->filter});
+    uint64_t chunks = 0;
+    f->find.limit = limit;
+    jaeger_status status = find_chunks(f, jg_aggregate_consumer(&whole), &chunks, call);
+    status = jg_aggregate_finish(&whole, status, call);
+    *ret_seen = whole.seen_count;
+    return status == JAEGER_CANCELLED && ranking->has_enough ? JAEGER_OK : status;
+}
+
+/** Choose the traces of the page within half of the call's time. */
+static jaeger_status rank(search *f, jg_ranking *ranking, jaeger_page *page, jaeger_call *call)
+{
+    uint64_t now = jg_clock_mono_ns(), deadline = call->deadline_ns, seen = 0;
+    if (deadline > now)
+        call->deadline_ns = now + (deadline - now) / 2;
+    jaeger_status status = rank_traces(f, JG_SEARCH_TRACES_MAX, ranking, &seen, call);
+    call->deadline_ns = deadline;
+    page->stopped_early = seen >= JG_SEARCH_TRACES_MAX && !ranking->has_enough;
+    if (status == JAEGER_DEADLINE_EXCEEDED && ranking->count) {
+        page->stopped_early = true;
+        call->error = (jaeger_error){0};
+        status = JAEGER_OK;
+    }
+    return status;
+}
+
+jaeger_status jaeger_query_find_page(jaeger_query *query, const jaeger_trace_query *find, jaeger_page *page,
+                                     jaeger_read_options options, jaeger_consumer out, jaeger_call *call)
+{
+    search f;
+    jg_ranking ranking;
+    JG_TRY(prepare(query, find, &f, call));
+    if (!f.match) { /* the ranking tests spans anyway */
+        JG_TRY(jg_match_compile(&f.compiled, &f.find, call->arena, &call->error));
+        f.match = &f.compiled;
+    }
+    JG_TRY(jg_ranking_init(&ranking, page, f.limit ? f.limit : 100, f.match, call));
+    if (page->order == JAEGER_ORDER_NEWEST && ranking.has_cursor)
+        f.find.start_max_unix_ns = ranking.after.key;
+    JG_TRY(rank(&f, &ranking, page, call));
+    JG_TRY(jg_ranking_finish(&ranking, page, call));
+    for (size_t i = 0; i < ranking.count; i++) {
+        bool found;
+        jaeger_trace_ref ref = ranking.items[i].ref;
+        JG_TRY(read_trace(query, &query->traces, &ref, options.raw, out, &found, call));
+    }
+    return JAEGER_OK;
 }
 
 /* ---- names ---- */

@@ -29,7 +29,8 @@ typedef struct jg_rpc_get_trace {
 typedef struct jg_rpc_find {
     bool has_query;
     bool raw_traces;
-    bool has_filter; /* field 10 (v3) or 9 (storage): the structured filter */
+    bool has_filter;   /* field 10 (v3) or 9 (storage): the structured filter */
+    jaeger_str filter; /* its message, a jaeger.expression.v1.Call */
     int32_t search_depth;
     jg_rpc_time start_min, start_max;
     jaeger_trace_query query; /* times and limit are filled in too; strings point into the message */

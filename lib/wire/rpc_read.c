@@ -137,13 +137,17 @@ static bool read_query_field(jg_rpc_dialect dialect, const jg_pb_field *f, jg_rp
     case 9:
         if (dialect == JG_RPC_STORAGE) {
             ret->has_filter = true;
+            ret->filter = jg_pb_str(f);
             return f->wire == JG_PB_LEN;
         }
         ret->raw_traces = f->varint != 0;
         return f->wire == JG_PB_VARINT;
     case 10:
-        ret->has_filter = ret->has_filter || dialect == JG_RPC_V3;
-        return true;
+        if (dialect != JG_RPC_V3)
+            return true;
+        ret->has_filter = true;
+        ret->filter = jg_pb_str(f);
+        return f->wire == JG_PB_LEN;
     }
     return true;
 }

@@ -453,7 +453,69 @@ static void search_summarizes_traces(void **state)
     assert_int_equal(got.services[2].span_count, 2);
 }
 
+static void search_tests_a_filter_on_each_span(void **state)
+{
+    fixture *f = *state;
+    const span_spec specs[] = {
+        {.trace = 1,
+         .id = 1,
+         .service = "a",
+         .name = "GET /x",
+         .kind = JAEGER_KIND_SERVER,
+         .start = 1 * SEC,
+         .duration = 50000000,
+         .tag_key = "code",
+         .tag_value = "500"},
+        {.trace = 2,
+         .id = 2,
+         .service = "b",
+         .name = "PUT /x",
+         .start = 2 * SEC,
+         .status = JAEGER_STATUS_ERROR},
+        {.trace = 3,
+         .id = 3,
+         .service = "a",
+         .name = "GET /y",
+         .start = 3 * SEC,
+         .duration = 5000000,
+         .tag_key = "code",
+         .tag_value = "200"},
+        {.trace = 4, .id = 4, .service = "b", .name = "GET /z", .start = 4 * SEC},
+        {.trace = 4, .id = 5, .service = "a", .name = "SELECT", .start = 5 * SEC},
+    };
+    static const struct {
+        const char *filter;
+        size_t count;
+        uint64_t want[4];
+    } rows[] = {
+        {"service = a", 3, {4, 3, 1}},
+        {"service = b or code = 500", 3, {4, 2, 1}},
+        {"name =~ \"^GET\" and not service = b", 2, {3, 1}},
+        {"service = b and name = SELECT", 0, {0}},
+        {"code >= 300", 1, {1}},
+        {"code exists and duration < 10ms", 1, {3}},
+        {"status = error", 1, {2}},
+        {"kind = server and duration = 50ms", 1, {1}},
+        {"spanCount > 100 and service = b", 2, {4, 2}}, /* of the trace: not for a driver to say */
+        {"resource.service.name in (a, c) and name !~ \"/y$\"", 2, {4, 1}},
+    };
+    jaeger_storage_caps caps = {.size = sizeof caps};
+    if (f->storage.driver->caps)
+        assert_ok(f->storage.driver->caps(f->storage.self, &caps, &f->call));
+    if (!caps.filter)
+        skip();
+    write_specs(f, specs, JG_COUNT(specs));
+    for (size_t i = 0; i < JG_COUNT(rows); i++) {
+        jaeger_trace_query query = query_of("");
+        assert_ok(jaeger_filter_parse(jg_str(rows[i].filter), f->arena, &query.filter, NULL));
+        assert_found(f, &query, rows[i].want, rows[i].count);
+        query.limit = 1; /* counts after the filter */
+        assert_found(f, &query, rows[i].want, JG_MIN(rows[i].count, 1u));
+    }
+}
+
 const struct CMUnitTest search_tests[] = {
+    TEST(search_tests_a_filter_on_each_span),
     TEST(search_puts_the_newest_first_and_limits_after),
     TEST(search_orders_by_the_latest_matching_span),
     TEST(search_without_limit_finds_a_hundred),

@@ -2,6 +2,7 @@
 #include "core/clock.h"
 #include "query/http.h"
 #include "support/traces.h"
+#include <stdio.h>
 
 /** A server without sockets: one request in, the whole answer out. */
 typedef struct fixture {
@@ -608,6 +609,67 @@ static void http_measures_requests_by_route(void **state)
     end(&f);
 }
 
+static void a_search_takes_a_filter_an_order_and_a_cursor(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    f.traces.caps.filter = true; /* the fake store hands out all it has: the filter is the service's work */
+    add(&f, TRACE("0a", "a", ",\"name\":\"op\",\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"2000\""));
+    add(&f, TRACE("0b", "b", ",\"name\":\"op\",\"startTimeUnixNano\":\"900\",\"endTimeUnixNano\":\"9000\""));
+    const char *body = ask(&f, "GET /api/traces?start=0&limit=1&order=longest&filter=spanCount%3D1");
+    assert_int_equal(f.status, 200);
+    assert_non_null(strstr(body, "000000000000000b"));
+    assert_null(strstr(body, "000000000000000a\""));
+    assert_non_null(strstr(body, "\"stoppedEarly\":false"));
+    const char *cursor = strstr(body, "\"nextCursor\":\"");
+    assert_non_null(cursor);
+    char line[256];
+    assert_int_equal(strcspn(cursor + 14, "\""), 50);
+    (void)snprintf(line, sizeof line,
+                   "GET /api/traces?start=0&limit=1&order=longest&filter=spanCount%%3D1&cursor=%.50s",
+                   cursor + 14);
+    body = ask(&f, line);
+    assert_non_null(strstr(body, "000000000000000a"));
+    assert_non_null(strstr(body, "\"nextCursor\":\"\""));
+    body = ask(&f, "GET /api/traces?filter=rootService%20%3D%20b&start=0");
+    assert_non_null(strstr(body, "000000000000000b"));
+    assert_null(strstr(body, "000000000000000a\""));
+    assert_string_equal(ask(&f, "GET /api/traces?filter=a%20%3D"),
+                        LEGACY_ERROR(400, "filter: column 4: a value is expected here: a \\\"text\\\", a "
+                                          "number, a duration, true or false"));
+    assert_int_equal(f.status, 400);
+    (void)ask(&f, "GET /api/traces?order=best");
+    assert_int_equal(f.status, 400);
+    (void)ask(&f, "GET /api/traces?order=newest&cursor=00");
+    assert_int_equal(f.status, 400);
+    end(&f);
+}
+
+static void v3_takes_a_structured_filter(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    add(&f, TRACE("0a", "a", ",\"name\":\"op\",\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"2000\""));
+    add(&f, TRACE("0b", "b", ",\"name\":\"op\",\"startTimeUnixNano\":\"900\",\"endTimeUnixNano\":\"9000\""));
+#define V3_SEARCH                                                                                            \
+    "GET /api/v3/traces?query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2100-01-01T00:00:00Z"
+    const char *body =
+        ask(&f, V3_SEARCH
+            "&query.filter=%7B%22op%22:%22eq%22,%22args%22:%5B%7B%22field%22:%7B%22name%22:%22service%22,"
+            "%22level%22:%22resource%22%7D%7D,%7B%22scalar%22:%7B%22value%22:%22b%22%7D%7D%5D%7D");
+    assert_int_equal(f.status, 200);
+    assert_non_null(strstr(body, "0000000b\""));
+    assert_null(strstr(body, "0000000a\""));
+    assert_non_null(strstr(body, "\"stoppedEarly\":false}"));
+    (void)ask(&f, V3_SEARCH "&query.filter=service%20%3D%20zzz");
+    assert_int_equal(f.status, 404);
+    (void)ask(&f, V3_SEARCH "&query.filter=%7B%22op%22:%22no%22,%22args%22:%5B%5D%7D");
+    assert_int_equal(f.status, 400);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -625,6 +687,8 @@ int main(void)
         cmocka_unit_test(http_keeps_tenants_apart_and_passes_tokens_on),
         cmocka_unit_test(http_tells_the_trace_of_the_request),
         cmocka_unit_test(http_measures_requests_by_route),
+        cmocka_unit_test(a_search_takes_a_filter_an_order_and_a_cursor),
+        cmocka_unit_test(v3_takes_a_structured_filter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
