@@ -32,6 +32,15 @@ static const route routes[] = {
     {"GET", "/api/metrics/errors", "/api/metrics/errors", jg_api_metrics},
     {"GET", "/api/deep-dependencies", "/api/deep-dependencies", jg_api_deep_dependencies},
     {"GET", "/api/quality-metrics", "/api/quality-metrics", jg_api_quality_metrics},
+    {"GET", "/api/attributes", "/api/attributes", jg_api_attributes},
+    {"GET", "/api/attributes/{}/values", "/api/attributes/{key}/values", jg_api_attribute_values},
+    {"GET", "/tempo/api/echo", "/tempo/api/echo", jg_tempo_echo},
+    {"GET", "/tempo/api/traces/{}", "/tempo/api/traces/{traceID}", jg_tempo_trace},
+    {"GET", "/tempo/api/v2/traces/{}", "/tempo/api/v2/traces/{traceID}", jg_tempo_trace_v2},
+    {"GET", "/tempo/api/search", "/tempo/api/search", jg_tempo_search},
+    {"GET", "/tempo/api/search/tags", "/tempo/api/search/tags", jg_tempo_tags},
+    {"GET", "/tempo/api/v2/search/tags", "/tempo/api/v2/search/tags", jg_tempo_tags_v2},
+    {"GET", "/tempo/api/v2/search/tag/{}/values", "/tempo/api/v2/search/tag/{tag}/values", jg_tempo_values},
     {"GET", "/api/v3/services", "/api/v3/services", jg_v3_services},
     {"GET", "/api/v3/operations", "/api/v3/operations", jg_v3_operations},
     {"GET", "/api/v3/traces/{}", "/api/v3/traces/{trace_id}", jg_v3_trace},
@@ -153,7 +162,7 @@ static const char *dispatch(jg_http_call *c)
         r->handle(c);
         return r->name;
     }
-    if (jg_str_starts(path, JAEGER_STR("/api/"))) {
+    if (jg_str_starts(path, JAEGER_STR("/api/")) || jg_str_starts(path, JAEGER_STR("/tempo/api/"))) {
         jg_http_not_found(c);
         return "/api/";
     }

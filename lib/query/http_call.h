@@ -69,6 +69,16 @@ void jg_api_latencies(jg_http_call *c);
 void jg_api_metrics(jg_http_call *c);
 void jg_api_deep_dependencies(jg_http_call *c);
 void jg_api_quality_metrics(jg_http_call *c);
+void jg_api_attributes(jg_http_call *c);
+void jg_api_attribute_values(jg_http_call *c);
+/* http_tempo.c */
+void jg_tempo_echo(jg_http_call *c);
+void jg_tempo_trace(jg_http_call *c);
+void jg_tempo_trace_v2(jg_http_call *c);
+void jg_tempo_search(jg_http_call *c);
+void jg_tempo_tags(jg_http_call *c);
+void jg_tempo_tags_v2(jg_http_call *c);
+void jg_tempo_values(jg_http_call *c);
 void jg_v3_services(jg_http_call *c);
 void jg_v3_operations(jg_http_call *c);
 void jg_v3_trace(jg_http_call *c);

@@ -670,6 +670,71 @@ static void v3_takes_a_structured_filter(void **state)
     end(&f);
 }
 
+static void tempo_is_read_as_grafana_does(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    add(&f, TRACE("0a", "a",
+                  ",\"name\":\"op\",\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"5001000\","
+                  "\"attributes\":[{\"key\":\"n\",\"value\":{\"intValue\":\"5\"}}]"));
+    add(&f, TRACE("0b", "b", ",\"name\":\"ob\",\"startTimeUnixNano\":\"900\",\"endTimeUnixNano\":\"9000\""));
+    assert_string_equal(ask(&f, "GET /tempo/api/echo"), "echo");
+    const char *body = ask(&f, "GET /tempo/api/v2/search/tags?limit=50&scope=");
+    assert_non_null(strstr(body, "{\"name\":\"span\",\"tags\":[\"n\"]}"));
+    assert_non_null(strstr(body, "{\"name\":\"resource\",\"tags\":[\"service.name\"]}"));
+    assert_string_equal(ask(&f, "GET /tempo/api/search/tags"), "{\"tagNames\":[\"n\",\"service.name\"]}");
+    assert_string_equal(
+        ask(&f, "GET /tempo/api/v2/search/tag/resource.service.name/values?q=%7B%7D"),
+        "{\"tagValues\":[{\"type\":\"string\",\"value\":\"a\"},{\"type\":\"string\",\"value\":\"b\"}]}");
+    assert_string_equal(ask(&f, "GET /tempo/api/v2/search/tag/span.n/values"),
+                        "{\"tagValues\":[{\"type\":\"int\",\"value\":\"5\"}]}");
+    body =
+        ask(&f, "GET "
+                "/tempo/api/"
+                "search?q=%7Bresource.service.name%3D%22a%22%20%26%26%20duration%3E1ms%7D&limit=20&spss=3");
+    assert_int_equal(f.status, 200);
+    assert_string_equal(
+        body,
+        "{\"traces\":[{\"traceID\":\"0000000000000000000000000000000a\",\"rootServiceName\":\"a\","
+        "\"rootTraceName\":\"op\",\"startTimeUnixNano\":\"1000\",\"durationMs\":5,\"spanSets\":[{\"spans\":["
+        "{\"spanID\":\"0000000000000001\",\"name\":\"op\",\"startTimeUnixNano\":\"1000\",\"durationNanos\":"
+        "\"5000000\",\"attributes\":[]}],\"matched\":1}]}],\"metrics\":{}}");
+    (void)ask(&f, "GET /tempo/api/search?q=%7B%20foo%20%7D");
+    assert_int_equal(f.status, 400);
+    body = ask(&f, "GET /tempo/api/traces/a");
+    assert_non_null(strstr(body, "{\"batches\":[{\"resource\""));
+    const jaeger_pair accept = {JAEGER_STR("accept"), JAEGER_STR("application/protobuf")};
+    (void)ask_with(&f, "GET /tempo/api/traces/a", "", &accept, 1);
+    assert_string_equal(f.content_type, "application/protobuf");
+    assert_int_equal(f.body.data[0], 0x0a); /* resource_spans, as `batches` of Tempo */
+    (void)ask(&f, "GET /tempo/api/traces/xyz");
+    assert_int_equal(f.status, 400);
+    (void)ask(&f, "GET /tempo/api/unknown");
+    assert_int_equal(f.status, 404);
+    end(&f);
+}
+
+static void attributes_are_suggested(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    add(&f, TRACE("0a", "a",
+                  ",\"attributes\":[{\"key\":\"n\",\"value\":{\"intValue\":\"5\"}},{\"key\":\"host\","
+                  "\"value\":{\"stringValue\":\"x1\"}}]"));
+    add(&f, TRACE("0b", "b", ",\"attributes\":[{\"key\":\"host\",\"value\":{\"stringValue\":\"y1\"}}]"));
+    assert_non_null(
+        strstr(ask(&f, "GET /api/attributes"), "{\"data\":[\"host\",\"n\",\"service.name\"],\"total\":3"));
+    assert_non_null(strstr(ask(&f, "GET /api/attributes?q=os"), "{\"data\":[\"host\"],"));
+    assert_non_null(strstr(ask(&f, "GET /api/attributes/host/values"), "{\"data\":[\"x1\",\"y1\"],"));
+    assert_non_null(strstr(ask(&f, "GET /api/attributes/span.host/values?service=b"), "{\"data\":[\"y1\"],"));
+    assert_non_null(strstr(ask(&f, "GET /api/attributes/resource.host/values"), "{\"data\":[],"));
+    (void)ask(&f, "GET /api/attributes?limit=x");
+    assert_int_equal(f.status, 400);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -689,6 +754,8 @@ int main(void)
         cmocka_unit_test(http_measures_requests_by_route),
         cmocka_unit_test(a_search_takes_a_filter_an_order_and_a_cursor),
         cmocka_unit_test(v3_takes_a_structured_filter),
+        cmocka_unit_test(tempo_is_read_as_grafana_does),
+        cmocka_unit_test(attributes_are_suggested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
