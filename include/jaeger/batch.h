@@ -17,6 +17,9 @@ extern "C" {
 
 typedef struct jaeger_batch jaeger_batch;
 
+/** Signals, as bits: what a component takes and gives, and what a batch holds. */
+enum { JAEGER_TRACES = 1, JAEGER_METRICS = 2, JAEGER_LOGS = 4 };
+
 /** OTLP Span.SpanKind. */
 enum {
     JAEGER_KIND_UNSPECIFIED,
@@ -71,6 +74,17 @@ JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_batch_from_otlp(void *bytes, s
                                                                   jaeger_release_fn release, void *user,
                                                                   jaeger_batch **ret, jaeger_error *err);
 
+/** The same for an ExportMetricsServiceRequest (or MetricsData). Such a batch has no spans: its bytes are
+ * what it is, and jaeger_batch_write_otlp() gives them back. Pipelines of metrics pass only such batches,
+ * pipelines of traces none.
+ *  @return INVALID_ARGUMENT (not valid protobuf); RESOURCE_EXHAUSTED (memory) */
+JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_batch_from_otlp_metrics(void *bytes, size_t len,
+                                                                          jaeger_release_fn release,
+                                                                          void *user, jaeger_batch **ret,
+                                                                          jaeger_error *err);
+/** JAEGER_TRACES or JAEGER_METRICS. */
+JAEGER_API uint32_t jaeger_batch_signal(const jaeger_batch *batch);
+
 JAEGER_API jaeger_batch *jaeger_batch_ref(jaeger_batch *batch);
 /** Accepts NULL. */
 JAEGER_API void jaeger_batch_unref(jaeger_batch *batch);
@@ -96,7 +110,7 @@ JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_batch_replace_span(jaeger_batc
                                                                      const void *span_bytes, size_t len,
                                                                      jaeger_error *err);
 
-/** Size of the batch as an ExportTraceServiceRequest [bytes]. */
+/** Size of the batch as an ExportTraceServiceRequest (or ExportMetricsServiceRequest) [bytes]. */
 JAEGER_API size_t jaeger_batch_otlp_size(const jaeger_batch *batch);
 /** Write it; `out` has room for jaeger_batch_otlp_size() bytes. Spans are copied as they are. */
 JAEGER_API void jaeger_batch_write_otlp(const jaeger_batch *batch, void *out);

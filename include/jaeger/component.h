@@ -21,9 +21,6 @@ typedef enum jaeger_kind {
     JAEGER_EXTENSION
 } jaeger_kind;
 
-/** Signals, as bits. */
-enum { JAEGER_TRACES = 1, JAEGER_METRICS = 2, JAEGER_LOGS = 4 };
-
 /** How components meet: by name, through the service that holds them. */
 typedef struct jaeger_host jaeger_host;
 

@@ -75,6 +75,16 @@
 #define JG_OTTL_DEPTH_MAX  64 /* brackets, lists, arguments; parsing and evaluation recurse */
 #define JG_OTTL_FIELDS_MAX 8  /* words of a path */
 
+/* Span metrics, made and kept. A series costs about 500 bytes; real services have a few thousand. */
+#define JG_SPAN_METRICS_SERIES_MAX 100000u       /* of one connector; then one series takes all new ones */
+#define JG_SPAN_METRICS_BYTES_MAX  (256u << 20)  /* their keys too: a span's name may be long */
+#define JG_SPAN_METRICS_FLUSH_MAX  (1024u << 20) /* one message with all of them */
+#define JG_EXPONENTIAL_BUCKETS_MAX 16384         /* max_size; the default is 160 */
+
+#define JG_PROMETHEUS_SERIES_MAX 200000u       /* of one exporter; new ones are dropped, with a log line */
+#define JG_PROMETHEUS_BYTES_MAX  (256u << 20)  /* their labels and buckets */
+#define JG_PROMETHEUS_PAGE_MAX   (1024u << 20) /* one scrape: labels are repeated on each line */
+
 /* Queries */
 #define JG_QUERY_TIMEOUT_NS                                                                                  \
     (120ull * 1000000000ull)                 /* one HTTP request, the reading of its answer included */

@@ -114,18 +114,33 @@ static void log_text(const debug *d, jaeger_str text)
         sink->write(sink->user, JAEGER_INFO, jg_buf_view(&line));
 }
 
-static void write_outputs(debug *d, size_t resources, size_t spans, jaeger_str text)
+static void write_outputs(debug *d, const char *counts, jaeger_str text)
 {
     for (size_t i = 0; i < d->output_count; i++) {
-        (void)fprintf(d->outputs[i], "Traces {\"resource spans\": %zu, \"spans\": %zu}\n", resources, spans);
+        (void)fprintf(d->outputs[i], "%s\n", counts);
         (void)fwrite(text.ptr, 1, text.len, d->outputs[i]);
         (void)fflush(d->outputs[i]);
     }
 }
 
+/** The line that each batch gets. */
+static void count(const jaeger_batch *batch, char *out, size_t size)
+{
+    jg_debug_counts n = jg_debug_metric_counts(batch);
+    if (jaeger_batch_signal(batch) == JAEGER_METRICS)
+        (void)snprintf(out, size,
+                       "Metrics {\"resource metrics\": %zu, \"metrics\": %zu, \"data points\": %zu}",
+                       n.resources, n.metrics, n.points);
+    else
+        (void)snprintf(out, size, "Traces {\"resource spans\": %zu, \"spans\": %zu}",
+                       jg_debug_resource_count(batch), jaeger_batch_span_count(batch));
+}
+
 static void describe(const debug *d, const jaeger_batch *batch, jg_buf *out)
 {
-    if (d->config->verbosity == VERBOSITY_NORMAL)
+    if (jaeger_batch_signal(batch) == JAEGER_METRICS && d->config->verbosity != VERBOSITY_BASIC)
+        jg_debug_text_metrics(out, batch);
+    else if (d->config->verbosity == VERBOSITY_NORMAL)
         jg_debug_text_normal(out, batch);
     else if (d->config->verbosity == VERBOSITY_DETAILED)
         jg_debug_text_detailed(out, batch);
@@ -139,19 +154,19 @@ static jaeger_status debug_consume(void *self, jaeger_batch *take, jaeger_call *
     bool shown = !d->config->use_internal_logger || is_sampled(d);
     (void)pthread_mutex_unlock(&d->output_mutex);
     if (shown) {
-        size_t resources = jg_debug_resource_count(take), spans = jaeger_batch_span_count(take);
         JG_AUTO_BUF jg_buf text = JG_BUF_INIT(TEXT_BYTES_MAX);
+        char counts[160];
+        count(take, counts, sizeof counts);
         describe(d, take, &text);
         if (d->config->use_internal_logger) {
-            jaeger_log(d->log, JAEGER_INFO, "Traces {\"resource spans\": %zu, \"spans\": %zu}", resources,
-                       spans);
+            jaeger_log(d->log, JAEGER_INFO, "%s", counts);
             jaeger_str lines = jg_buf_view(&text);
             if (lines.len && lines.ptr[lines.len - 1] == '\n')
                 lines.len--;
             log_text(d, lines);
         } else {
             (void)pthread_mutex_lock(&d->output_mutex);
-            write_outputs(d, resources, spans, jg_buf_view(&text));
+            write_outputs(d, counts, jg_buf_view(&text));
             (void)pthread_mutex_unlock(&d->output_mutex);
         }
     }

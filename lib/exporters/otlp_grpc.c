@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sends traces as OTLP over gRPC. Names: otlp_grpc, and the old otlp.
+ * Sends traces and metrics as OTLP over gRPC. Names: otlp_grpc, and the old otlp.
  * Keys and defaults: opentelemetry-collector exporter/otlpexporter. Spec:
  * https://opentelemetry.io/docs/specs/otlp/#otlpgrpc
  */
@@ -15,7 +15,8 @@
 #include <jaeger/component.h>
 
 #define ANSWER_BYTES_MAX (64u << 10) /* two numbers and a text */
-#define METHOD           "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+#define TRACES_METHOD    "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+#define METRICS_METHOD   "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
 typedef struct otlp_grpc_config {
     jg_grpc_client_settings client;
@@ -63,7 +64,8 @@ static jaeger_status send_batch(void *self, jaeger_batch *take, jaeger_call *cal
         return jg_fail_oom(&call->error);
     jaeger_batch_write_otlp(batch, message);
     jaeger_pair header;
-    jg_grpc_request request = {.path = METHOD, .message = {message, len}, .metadata = &header};
+    const char *method = jaeger_batch_signal(batch) == JAEGER_METRICS ? METRICS_METHOD : TRACES_METHOD;
+    jg_grpc_request request = {.path = method, .message = {message, len}, .metadata = &header};
     JG_TRY(jg_otlp_exporter_header(&e->base, arena, &header, &request.metadata_count, &call->error));
     JG_AUTO_BUF jg_buf answer = JG_BUF_INIT(ANSWER_BYTES_MAX);
     jaeger_call attempt = jg_otlp_exporter_attempt(call, e->config->timeout_ns);
@@ -151,9 +153,9 @@ static const jaeger_field otlp_grpc_fields[] = {{.kind = JAEGER_FIELD_SQUASH,
 const jaeger_component_type jg_exporter_otlp_grpc = {
     .size = sizeof(jaeger_component_type),
     .name = "otlp_grpc",
-    .doc = "sends traces as OTLP over gRPC; also known as otlp",
+    .doc = "sends traces and metrics as OTLP over gRPC; also known as otlp",
     .kind = JAEGER_EXPORTER,
-    .takes = JAEGER_TRACES,
+    .takes = JAEGER_TRACES | JAEGER_METRICS,
     .fields = otlp_grpc_fields,
     .config_size = sizeof(otlp_grpc_config),
     .state_size = sizeof(otlp_grpc),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sends traces as OTLP over HTTP, in protobuf or JSON. Names: otlp_http, and the old otlphttp.
+ * Sends traces and metrics as OTLP over HTTP, in protobuf or JSON. Names: otlp_http, and the old otlphttp.
  * Keys and defaults: opentelemetry-collector exporter/otlphttpexporter. Spec:
  * https://opentelemetry.io/docs/specs/otlp/#otlphttp
  */
@@ -76,16 +76,17 @@ static jaeger_status fail_answer(const jg_http_answer *answer, jaeger_error *err
     return status;
 }
 
-static jaeger_status post(otlp_http *e, jaeger_str body, jaeger_call *call)
+static jaeger_status post(otlp_http *e, bool metrics, jaeger_str body, jaeger_call *call)
 {
     const otlp_http_config *c = e->config;
     bool json = c->encoding == ENCODING_JSON;
+    jaeger_str url = metrics ? c->metrics_endpoint : c->traces_endpoint;
     JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_HEADER_LIST_BYTES_MAX);
     if (!arena)
         return jg_fail_oom(&call->error);
     jaeger_pair header;
-    jg_http_client_request request = {.url = c->traces_endpoint.len ? c->traces_endpoint.ptr : NULL,
-                                      .path = "/v1/traces",
+    jg_http_client_request request = {.url = url.len ? url.ptr : NULL,
+                                      .path = metrics ? "/v1/metrics" : "/v1/traces",
                                       .body = body,
                                       .content_type = json ? "application/json" : "application/x-protobuf",
                                       .headers = &header};
@@ -102,12 +103,13 @@ static jaeger_status post(otlp_http *e, jaeger_str body, jaeger_call *call)
 
 static bool encode(const otlp_http *e, const jaeger_batch *batch, jg_buf *out)
 {
+    size_t size = jaeger_batch_otlp_size(batch);
     if (e->config->encoding == ENCODING_JSON) {
         jg_json_out json = JG_JSON_OUT_INIT(out);
         jg_otlp_json_write(&json, batch);
-    } else if (jg_buf_reserve(out, jaeger_batch_otlp_size(batch))) {
+    } else if (jg_buf_reserve(out, size)) {
         jaeger_batch_write_otlp(batch, out->data);
-        out->len = jaeger_batch_otlp_size(batch);
+        out->len = size;
     }
     return jg_buf_ok(out);
 }
@@ -118,9 +120,12 @@ static jaeger_status send_batch(void *self, jaeger_batch *take, jaeger_call *cal
     otlp_http *e = self;
     JG_AUTO_BATCH jaeger_batch *batch = take;
     JG_AUTO_BUF jg_buf body = JG_BUF_INIT(JG_GRPC_SEND_BYTES_MAX);
+    bool metrics = jaeger_batch_signal(batch) == JAEGER_METRICS;
+    if (metrics && e->config->encoding == ENCODING_JSON)
+        return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "metrics are sent as protobuf only");
     if (!encode(e, batch, &body))
         return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED, "batch is too large to encode");
-    return post(e, jg_buf_view(&body), call);
+    return post(e, metrics, jg_buf_view(&body), call);
 }
 
 static jaeger_status otlp_http_create(void *self, const jaeger_component_create *in, jaeger_error *err)
@@ -141,7 +146,8 @@ static void otlp_http_stop(void *self, uint64_t deadline_ns)
 static jaeger_status otlp_http_start(void *self, jaeger_error *err)
 {
     otlp_http *e = self;
-    if (!e->config->client.endpoint.len && !e->config->traces_endpoint.len)
+    if (!e->config->client.endpoint.len && !e->config->traces_endpoint.len &&
+        !e->config->metrics_endpoint.len)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "either endpoint or traces_endpoint must be specified");
     JG_TRY(jg_otlp_exporter_find_auth(&e->base, &e->config->client.auth, err));
     JG_TRY(jg_http_client_new(&e->config->client, &e->client, err));
@@ -173,15 +179,15 @@ static const jaeger_field otlp_http_fields[] = {
     {.name = "metrics_endpoint",
      .kind = JAEGER_FIELD_STR,
      AT(metrics_endpoint),
-     .doc = "accepted for compatibility: only traces are sent"},
+     .doc = "whole URL for metrics; default: endpoint + /v1/metrics"},
     {.name = "logs_endpoint",
      .kind = JAEGER_FIELD_STR,
      AT(logs_endpoint),
-     .doc = "accepted for compatibility: only traces are sent"},
+     .doc = "accepted for compatibility: only traces and metrics are sent"},
     {.name = "profiles_endpoint",
      .kind = JAEGER_FIELD_STR,
      AT(profiles_endpoint),
-     .doc = "accepted for compatibility: only traces are sent"},
+     .doc = "accepted for compatibility: only traces and metrics are sent"},
     {.name = "encoding",
      .kind = JAEGER_FIELD_ENUM,
      AT(encoding),
@@ -205,9 +211,9 @@ static const jaeger_field otlp_http_fields[] = {
 const jaeger_component_type jg_exporter_otlp_http = {
     .size = sizeof(jaeger_component_type),
     .name = "otlp_http",
-    .doc = "sends traces as OTLP over HTTP; also known as otlphttp",
+    .doc = "sends traces and metrics as OTLP over HTTP; also known as otlphttp",
     .kind = JAEGER_EXPORTER,
-    .takes = JAEGER_TRACES,
+    .takes = JAEGER_TRACES | JAEGER_METRICS,
     .fields = otlp_http_fields,
     .config_size = sizeof(otlp_http_config),
     .state_size = sizeof(otlp_http),

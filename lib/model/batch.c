@@ -10,6 +10,7 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "core/pb.h"
+#include "model/metrics.h"
 #include "model/otlp_fields.h"
 #include "model/span_check.h"
 
@@ -25,7 +26,8 @@ typedef struct wire {
 struct jaeger_batch {
     int refs;
     uint32_t span_count, group_count, wire_count, wire_cap;
-    size_t wire_bytes;
+    uint32_t signal;
+    size_t wire_bytes, point_count; /* points: of metrics */
     jaeger_span *spans;
     jaeger_span_group *groups;
     wire **wires;
@@ -76,7 +78,7 @@ static jaeger_batch *batch_new(size_t spans, size_t groups, size_t wires)
                                    groups * sizeof(jaeger_span_group) + wires * sizeof(wire *));
     if (!batch)
         return NULL;
-    *batch = (jaeger_batch){.refs = 1, .wire_cap = (uint32_t)wires};
+    *batch = (jaeger_batch){.refs = 1, .wire_cap = (uint32_t)wires, .signal = JAEGER_TRACES};
     batch->spans = (jaeger_span *)(batch + 1);
     batch->groups = (jaeger_span_group *)(batch->spans + spans);
     batch->wires = (wire **)(batch->groups + groups);
@@ -240,8 +242,24 @@ static jaeger_status read_request(const uint8_t *bytes, size_t len, jaeger_batch
     return JAEGER_OK;
 }
 
-jaeger_status jaeger_batch_from_otlp(void *bytes, size_t len, jaeger_release_fn release, void *user,
-                                     jaeger_batch **ret, jaeger_error *err)
+static jaeger_status read_metrics(const uint8_t *bytes, size_t len, jaeger_batch **ret, jaeger_error *err)
+{
+    size_t points;
+    if (len > UINT32_MAX || !jg_metrics_valid((jaeger_str){(const char *)bytes, len}, &points))
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "invalid OTLP message: not metrics");
+    jaeger_batch *batch = batch_new(0, 0, 1);
+    if (!batch)
+        return jg_fail_oom(err);
+    batch->signal = JAEGER_METRICS;
+    batch->point_count = points;
+    *ret = batch;
+    return JAEGER_OK;
+}
+
+typedef jaeger_status (*read_fn)(const uint8_t *bytes, size_t len, jaeger_batch **ret, jaeger_error *err);
+
+static jaeger_status from_otlp(read_fn read, void *bytes, size_t len, jaeger_release_fn release, void *user,
+                               jaeger_batch **ret, jaeger_error *err)
 {
     if (!release) {
         void *copy = jg_alloc(len);
@@ -253,7 +271,7 @@ jaeger_status jaeger_batch_from_otlp(void *bytes, size_t len, jaeger_release_fn 
         release = release_malloc;
     }
     jaeger_batch *batch = NULL;
-    jaeger_status status = read_request(bytes, len, &batch, err);
+    jaeger_status status = read(bytes, len, &batch, err);
     wire *w = status == JAEGER_OK ? wire_new(bytes, len, release, user) : NULL;
     if (!w) {
         release(user, bytes, len);
@@ -264,6 +282,36 @@ jaeger_status jaeger_batch_from_otlp(void *bytes, size_t len, jaeger_release_fn 
     batch->wire_bytes = len;
     *ret = batch;
     return JAEGER_OK;
+}
+
+jaeger_status jaeger_batch_from_otlp(void *bytes, size_t len, jaeger_release_fn release, void *user,
+                                     jaeger_batch **ret, jaeger_error *err)
+{
+    return from_otlp(read_request, bytes, len, release, user, ret, err);
+}
+
+jaeger_status jaeger_batch_from_otlp_metrics(void *bytes, size_t len, jaeger_release_fn release, void *user,
+                                             jaeger_batch **ret, jaeger_error *err)
+{
+    return from_otlp(read_metrics, bytes, len, release, user, ret, err);
+}
+
+uint32_t jaeger_batch_signal(const jaeger_batch *batch)
+{
+    return batch->signal;
+}
+
+size_t jg_batch_items(const jaeger_batch *batch)
+{
+    return batch->signal == JAEGER_METRICS ? batch->point_count : batch->span_count;
+}
+
+bool jg_batch_payload(const jaeger_batch *batch, size_t index, jaeger_str *ret)
+{
+    if (batch->signal == JAEGER_TRACES || index >= batch->wire_count)
+        return false;
+    *ret = (jaeger_str){batch->wires[index]->bytes, batch->wires[index]->len};
+    return true;
 }
 
 /* ---- merging, selecting, changing
@@ -287,6 +335,8 @@ static void append_index(jaeger_batch *to, const jaeger_batch *from, const uint3
     for (uint32_t i = 0; i < from->wire_count; i++)
         to->wires[to->wire_count++] = wire_ref(from->wires[i]);
     to->wire_bytes += from->wire_bytes;
+    to->point_count += from->point_count;
+    to->signal = from->signal;
 }
 
 jaeger_status jg_batch_merge(jaeger_batch *const *batches, size_t n, jaeger_batch **ret, jaeger_error *err)

@@ -7,8 +7,13 @@
 #include "core/attr.h"
 #include <jaeger/batch.h>
 
-/** One batch with the spans of all `n`, sharing their wire buffers. Takes nothing: the caller keeps its
- * references.
+/** Spans, or data points of metrics. */
+size_t jg_batch_items(const jaeger_batch *batch);
+/** Message `index` of a batch of metrics: its parts, which together are one request (see model/metrics.h).
+ *  @return false: there are no more, or it is a batch of traces */
+bool jg_batch_payload(const jaeger_batch *batch, size_t index, jaeger_str *ret);
+/** One batch of the spans (or metrics: one signal) of all `n`, sharing their wire buffers. Takes nothing: the
+ * caller keeps its references.
  *  @return RESOURCE_EXHAUSTED */
 jaeger_status jg_batch_merge(jaeger_batch *const *batches, size_t n, jaeger_batch **ret,
                              jaeger_error *err) JG_MUST_CHECK;

@@ -3,8 +3,8 @@
  * a run with one resource a ResourceSpans.
  */
 #include "core/pb.h"
+#include "model/batch.h"
 #include "model/otlp_fields.h"
-#include <jaeger/batch.h>
 
 /** @return the end of the run that begins at `from`; its body takes *ret_size bytes */
 static size_t scope_run(const jaeger_span *spans, size_t n, size_t from, size_t *ret_size)
@@ -43,6 +43,9 @@ size_t jaeger_batch_otlp_size(const jaeger_batch *batch)
     const jaeger_span *spans = jaeger_batch_spans(batch);
     size_t n = jaeger_batch_span_count(batch);
     size_t total = 0;
+    jaeger_str part;
+    for (size_t i = 0; jg_batch_payload(batch, i, &part); i++)
+        total += part.len;
     for (size_t i = 0; i < n;) {
         size_t size;
         i = resource_run(spans, n, i, &size);
@@ -69,6 +72,10 @@ void jaeger_batch_write_otlp(const jaeger_batch *batch, void *to)
     const jaeger_span *spans = jaeger_batch_spans(batch);
     size_t n = jaeger_batch_span_count(batch);
     uint8_t *out = to;
+    jaeger_str part;
+    for (size_t i = 0; jg_batch_payload(batch, i, &part); out += part.len, i++)
+        if (part.len)
+            memcpy(out, part.ptr, part.len);
     for (size_t i = 0; i < n;) {
         const jaeger_span_group *group = spans[i].group;
         size_t size, resource_end = resource_run(spans, n, i, &size);

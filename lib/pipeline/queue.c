@@ -127,7 +127,7 @@ static uint64_t size_of(const jg_queue *q, const jaeger_batch *batch)
 {
     switch ((jg_queue_sizer)q->options.config->sizer) {
     case JG_SIZER_ITEMS:
-        return jaeger_batch_span_count(batch);
+        return jg_batch_items(batch);
     case JG_SIZER_BYTES:
         return jaeger_batch_otlp_size(batch);
     case JG_SIZER_REQUESTS:

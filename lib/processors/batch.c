@@ -47,7 +47,7 @@ static jaeger_status send_piece(jg_batcher *b, const jg_batch_shard *shard, jaeg
                                 uint64_t deadline_ns, jaeger_arena *arena, jaeger_error *err)
 {
     if (b->has_metrics) {
-        jg_metric_observe(b->send_size, (double)jaeger_batch_span_count(take));
+        jg_metric_observe(b->send_size, (double)jg_batch_items(take));
         jg_metric_observe(b->send_bytes, (double)jaeger_batch_otlp_size(take));
     }
     jaeger_call call = JAEGER_CALL_INIT;
@@ -280,7 +280,7 @@ static jaeger_status batch_consume(void *self, jaeger_batch *take, jaeger_call *
     jg_batcher *b = self;
     jg_batch_shard *shard;
     jaeger_status status = shard_of(b, call, &shard);
-    if (status != JAEGER_OK || jaeger_batch_span_count(take) == 0) {
+    if (status != JAEGER_OK || jg_batch_items(take) == 0) {
         jaeger_batch_unref(take);
         return status;
     }

@@ -31,7 +31,7 @@ static bool push(jg_batch_shard *shard, jaeger_batch *batch)
         shard->pending_cap = cap;
     }
     shard->pending[shard->pending_count++] = batch;
-    shard->pending_spans += jaeger_batch_span_count(batch);
+    shard->pending_spans += jg_batch_items(batch);
     return true;
 }
 
@@ -94,7 +94,7 @@ static void log_failure(jg_batcher *b, const jaeger_error *err, size_t spans)
 
 static void send_one(jg_batcher *b, const jg_batch_shard *shard, jaeger_batch *take)
 {
-    size_t spans = jaeger_batch_span_count(take);
+    size_t spans = jg_batch_items(take);
     jaeger_error err = {0};
     uint64_t deadline_ns = jg_clock_mono_ns() + JG_TIMEOUT_DEFAULT_NS;
     uint64_t stop_ns = __atomic_load_n(&b->stop_deadline_ns, __ATOMIC_RELAXED);

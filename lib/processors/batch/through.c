@@ -46,7 +46,7 @@ static ticket *ticket_new(jaeger_batch *batch, uint64_t deadline_ns)
         return NULL;
     t->batch = batch;
     t->bytes = jaeger_batch_bytes(batch);
-    t->spans = jaeger_batch_span_count(batch);
+    t->spans = jg_batch_items(batch);
     t->deadline_ns = deadline_ns ? deadline_ns : jg_clock_mono_ns() + JG_TIMEOUT_DEFAULT_NS;
     t->waiting = true;
     jg_batch_cond_init(&t->wake);

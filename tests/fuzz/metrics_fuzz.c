@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * OTLP metrics as they may come: whatever passes the check can be shown and written.
+ */
+#include "exporters/prometheus/series.h"
+#include "model/batch.h"
+#include "model/metrics.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    jaeger_batch *batch;
+    jaeger_str part;
+    jg_prom_store store;
+    const jg_prom_options options = {.resource_labels = true, .expiry_ns = 1};
+    const jg_prom_page page = {.open_metrics = true, .timestamps = true};
+    if (jaeger_batch_from_otlp_metrics((void *)(uintptr_t)data, size, NULL, NULL, &batch, NULL) != JAEGER_OK)
+        return 0;
+    if (jg_prom_store_init(&store, &options)) {
+        JG_AUTO_BUF jg_buf out = JG_BUF_INIT(16u << 20);
+        for (size_t i = 0; jg_batch_payload(batch, i, &part); i++)
+            jg_prom_store_take(&store, part, 1);
+        jg_prom_write_page(&store, &page, &out);
+        jg_prom_store_expire(&store, 10);
+    }
+    jg_prom_store_done(&store);
+    jaeger_batch_unref(batch);
+    return 0;
+}
