@@ -12,6 +12,7 @@
 #include "pipeline/host.h"
 #include "query/grpc.h"
 #include "query/http.h"
+#include "query/metrics.h"
 #include "query/service.h"
 #include "wire/descriptors.h"
 #include <jaeger/component.h>
@@ -68,6 +69,7 @@ typedef struct query {
     jaeger_arena *arena; /* names of forwarded headers, from start to stop */
     jaeger_query *service;
     jg_query_http http;
+    jg_metrics_source spm; /* query NULL: none */
     jg_auth http_auth, grpc_auth;
     jg_http_server *http_server;
     jg_grpc_server *grpc_server;
@@ -128,6 +130,51 @@ static jaeger_status start_service(query *q, jaeger_error *err)
     return JAEGER_OK;
 }
 
+typedef struct traces_config {
+    jaeger_str trace_storage;
+    uint32_t max_traces;
+} traces_config;
+
+static const jaeger_field traces_fields[] = {{.name = "trace_storage",
+                                              .kind = JAEGER_FIELD_STR,
+                                              .offset = offsetof(traces_config, trace_storage),
+                                              .required = true,
+                                              .doc = "a backend of jaeger_storage whose traces are counted"},
+                                             {.name = "max_traces",
+                                              .kind = JAEGER_FIELD_U32,
+                                              .offset = offsetof(traces_config, max_traces),
+                                              .fallback = "10000",
+                                              .doc = "newest traces of a service that one query reads"},
+                                             {0}};
+
+/** Where /api/metrics is answered from. Kinds that are not supported leave it at 501. */
+static jaeger_status open_metrics(query *q, jaeger_error *err)
+{
+    const char *name = q->config->storage.metrics.ptr;
+    const jaeger_config *node;
+    jaeger_str kind;
+    jaeger_storage traces;
+    traces_config config = {0};
+    void *self;
+    if (!q->config->storage.metrics.len)
+        return JAEGER_OK;
+    const jg_metric_backends_interface *backends =
+        jaeger_host_extension(q->host, "jaeger_storage", JG_METRIC_BACKENDS_INTERFACE, &self);
+    if (!backends)
+        return jg_fail(err, JAEGER_FAILED_PRECONDITION, "cannot find extension 'jaeger_storage'");
+    JG_TRY(backends->find(self, name, &kind, &node, err));
+    if (jg_str_is(kind, "prometheus"))
+        return jg_prometheus_open(node, &q->spm, err);
+    if (!jg_str_is(kind, "traces")) {
+        jaeger_log(q->log, JAEGER_WARN, "not supported, metrics answer 501 metric_backend=%s kind=%.*s", name,
+                   JAEGER_STR_ARGS(kind));
+        return JAEGER_OK;
+    }
+    JG_TRY(jaeger_config_bind(node, traces_fields, &config, err));
+    JG_TRY(open_storage(q, config.trace_storage, &traces, err));
+    return jg_metrics_from_traces(traces, config.max_traces, &q->spm, err);
+}
+
 /** Request headers that storage may see, in lower case as requests have them. */
 static jaeger_status forwarded_names(query *q, jaeger_str_list *ret, jaeger_error *err)
 {
@@ -155,8 +202,10 @@ static jaeger_status start_ui(query *q, jaeger_error *err)
     jg_ui_options ui = {.assets_path = c->ui.assets_path,
                         .config_file = c->ui.config_file,
                         .log_access = c->ui.log_access,
+                        .metrics_storage = q->spm.query != NULL,
                         .log = q->log};
     q->http = (jg_query_http){.query = q->service,
+                              .spm = q->spm.query ? &q->spm : NULL,
                               .tenancy = c->tenancy,
                               .bearer_token_propagation = c->bearer_token_propagation,
                               .metrics = jaeger_host_metrics(q->host),
@@ -265,7 +314,6 @@ static void warn_about_keys(const query *q)
         const char *key;
     } keys[] = {{c->ai.enabled, "ai"},
                 {c->otlp_proxy.enabled, "otlp_proxy"},
-                {c->storage.metrics.len > 0, "storage.metrics"},
                 {c->query_interceptors.count > 0, "query_interceptors"}};
     for (size_t i = 0; i < JG_COUNT(keys); i++)
         if (keys[i].used)
@@ -278,6 +326,9 @@ static void query_stop(void *self, uint64_t deadline_ns)
     jg_http_server_stop(q->http_server, deadline_ns);
     jg_grpc_server_stop(q->grpc_server, deadline_ns);
     jg_ui_free(q->http.ui);
+    if (q->spm.close)
+        q->spm.close(q->spm.self);
+    q->spm = (jg_metrics_source){0};
     jaeger_query_free(q->service);
     jaeger_arena_free(q->arena);
     q->http_server = NULL;
@@ -292,6 +343,8 @@ static jaeger_status query_start(void *self, jaeger_error *err)
     query *q = self;
     q->arena = jaeger_arena_new(1u << 20);
     jaeger_status status = q->arena ? start_service(q, err) : jg_fail_oom(err);
+    if (status == JAEGER_OK)
+        status = open_metrics(q, err);
     if (status == JAEGER_OK)
         status = start_ui(q, err);
     if (status == JAEGER_OK)
@@ -326,7 +379,8 @@ static const jaeger_field storage_fields[] = {
     {.name = "metrics",
      .kind = JAEGER_FIELD_STR,
      .offset = offsetof(CONFIG, storage.metrics) - offsetof(CONFIG, storage),
-     .doc = "accepted for compatibility: metrics answer 501"},
+     .doc = "a metric backend of jaeger_storage, for the Monitor page: prometheus, or traces (ours); empty: "
+            "none"},
     {.kind = JAEGER_FIELD_END},
 };
 

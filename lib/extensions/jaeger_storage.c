@@ -78,7 +78,7 @@ static jaeger_status check_kinds(const jaeger_config *map, const char *what, jae
 
 static jaeger_status check_metric_kinds(const jaeger_config *map, jaeger_error *err)
 {
-    static const char *const kinds[] = {"prometheus", "elasticsearch", "opensearch", "clickhouse"};
+    static const char *const kinds[] = {"prometheus", "elasticsearch", "opensearch", "clickhouse", "traces"};
     JG_TRY(check_kinds(map, "metric", err));
     for (size_t i = 0; map && i < jaeger_config_count(map); i++) {
         jaeger_str name, kind;
@@ -91,7 +91,7 @@ static jaeger_status check_metric_kinds(const jaeger_config *map, jaeger_error *
             return jg_config_fail(
                 err, node,
                 "unknown kind of metric storage '%.*s' (allowed: prometheus, elasticsearch, "
-                "opensearch, clickhouse)",
+                "opensearch, clickhouse, traces)",
                 JAEGER_STR_ARGS(kind));
     }
     return JAEGER_OK;
@@ -248,7 +248,7 @@ static const jaeger_field storage_fields[] = {
     {.name = "metric_backends",
      .kind = JAEGER_FIELD_NODE,
      .offset = offsetof(storage_config, metric_backends),
-     .doc = "the same for stores of metrics: prometheus, elasticsearch, opensearch, clickhouse"},
+     .doc = "the same for stores of metrics: prometheus, or traces (ours: counted from a backend)"},
     {0}};
 
 const jaeger_component_type jg_extension_jaeger_storage = {

@@ -29,6 +29,7 @@ typedef struct jg_query_http {
     bool bearer_token_propagation;
     jaeger_str_list forwarded_headers; /* request headers that storage may pass on, lower case */
     jg_ui *ui;
+    const struct jg_metrics_source *spm; /* of /api/metrics; NULL: 501 */
     jg_metrics *metrics;
     const jaeger_logger *log;
 } jg_query_http;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The legacy API: its envelope {"data":…,"errors":…}, names, dependencies, metrics. Traces are in
+ * The legacy API: its envelope {"data":…,"errors":…}, names, dependencies. Traces are in
  * http_traces.c. Contract: docs/compatibility.md; encoding/json's dialect.
  */
 #include "query/http_api.h"
@@ -280,56 +280,7 @@ void jg_api_dependencies(jg_http_call *c)
     jg_api_end(c, 0);
 }
 
-/* ---- metrics, and what only a backend of its own could answer ---- */
-
-static jaeger_status metric_params_check(const jg_http_call *c, jaeger_error *err)
-{
-    static const char *const kinds[] = {"unspecified", "internal", "server",
-                                        "client",      "producer", "consumer"};
-    static const char *const numbers[] = {"endTs", "lookback", "step", "ratePer"};
-    jaeger_str value;
-    size_t at = 0;
-    bool grouped;
-    int64_t number;
-    if (!jg_http_param_next(c, "service", &at, &value))
-        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
-                       "unable to parse param 'service': please provide at least one service name");
-    JG_TRY(jg_api_bool_param(c, "groupByOperation", &grouped, err));
-    for (at = 0; jg_http_param_next(c, "spanKind", &at, &value);) {
-        bool known = false;
-        for (size_t i = 0; i < JG_COUNT(kinds); i++)
-            known |= jg_str_eq_nocase(value, jg_str(kinds[i]));
-        if (!known)
-            return jg_fail(err, JAEGER_INVALID_ARGUMENT,
-                           "unable to parse param 'spanKind': unsupported span kind: '%.*s'",
-                           JAEGER_STR_ARGS(value));
-    }
-    for (size_t i = 0; i < JG_COUNT(numbers); i++)
-        JG_TRY(jg_api_int_param(c, numbers[i], &number, err));
-    return JAEGER_OK;
-}
-
-void jg_api_metrics(jg_http_call *c)
-{
-    jaeger_error err = {0};
-    if (metric_params_check(c, &err) != JAEGER_OK)
-        jg_api_fail_parse(c, &err);
-    else
-        jg_api_fail(c, 501,
-                    JAEGER_STR("trace metrics are currently disabled - no metrics backend configured"));
-}
-
-void jg_api_latencies(jg_http_call *c)
-{
-    double quantile;
-    jaeger_error err = {0};
-    if (jg_go_double(jg_http_param(c, "quantile"), &quantile, &err) != JAEGER_OK) {
-        (void)jg_api_prefix_param(&err, "quantile");
-        jg_api_fail_parse(c, &err);
-        return;
-    }
-    jg_api_metrics(c);
-}
+/* ---- what only a backend of its own could answer ---- */
 
 void jg_api_deep_dependencies(jg_http_call *c)
 {

@@ -162,9 +162,10 @@ int jg_ui_send_index(jg_ui *ui, jaeger_str path, bool archive, bool search_witho
     JG_AUTO_BUF jg_buf own = JG_BUF_INIT(JG_UI_PAGE_BYTES_MAX);
     JG_AUTO_BUF jg_buf out = JG_BUF_INIT(JG_UI_PAGE_BYTES_MAX + 8 * JG_UI_CONFIG_BYTES_MAX);
     jg_buf_printf(&caps,
-                  "{\"archiveStorage\":%s,\"metricsStorage\":false,\"searchWithoutServiceName\":%s,"
+                  "{\"archiveStorage\":%s,\"metricsStorage\":%s,\"searchWithoutServiceName\":%s,"
                   "\"aiAssistant\":false}",
-                  archive ? "true" : "false", search_without_service ? "true" : "false");
+                  archive ? "true" : "false", ui->options.metrics_storage ? "true" : "false",
+                  search_without_service ? "true" : "false");
     if (ui->page.len == 0 && !write_bundle_page(&own, path, reply))
         return send_text(reply, 503, "no randomness\n");
     reload(ui);

@@ -14,6 +14,7 @@ typedef struct jg_ui_options {
     jaeger_str assets_path; /* a build of jaeger-ui; empty: the embedded UI */
     jaeger_str config_file; /* .json, or .js that defines UIConfig(); may be empty */
     bool log_access;
+    bool metrics_storage; /* the Monitor page has something to show */
     const jaeger_logger *log;
 } jg_ui_options;
 
