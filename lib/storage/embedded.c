@@ -267,7 +267,7 @@ static const jaeger_field fields[] = {
     {"memory", JAEGER_FIELD_U64, offsetof(jg_embedded_config, memory), "268435456",
      "budget in bytes for spans that are not in a segment yet; 25165824 keeps a process under 64 MB, with "
      "smaller "
-     "segments (about 10 % more disk, slower searches)",
+     "segments: 20 % more disk, slower searches",
      NULL, 0, NULL, false},
     {"flush", JAEGER_FIELD_BLOCK, offsetof(jg_embedded_config, flush), NULL, "when a segment is written",
      flush_fields, sizeof(jg_embedded_flush), NULL, false},
