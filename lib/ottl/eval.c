@@ -264,7 +264,7 @@ static bool eval_list(jg_ottl_eval *e, const jg_ottl_node *node, jg_ottl_value *
 bool jg_ottl_eval_node(jg_ottl_eval *e, const jg_ottl_node *node, jg_ottl_value *ret)
 {
     jg_ottl_value a, b;
-    bool answer;
+    bool answer = false;
     switch (node->op) {
     case JG_OTTL_OP_LITERAL:
         *ret = node->value;

@@ -386,7 +386,7 @@ static jg_ottl_node *parse_call(parser *p, jaeger_str name, uint32_t column)
     if (!parse_args(p, node))
         return NULL;
     for (size_t i = 0; i < node->arg_count; i++) {
-        bool optional;
+        bool optional = false;
         (void)find_param(node->fn->params, JAEGER_STR(""), i, &optional);
         if (!node->args[i] && !optional)
             return fail_at(p, column, "an argument is missing for", name);
