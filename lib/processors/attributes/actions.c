@@ -288,7 +288,7 @@ static void write_source(const action *a, jg_attr_list *attrs, const jaeger_call
 
 static void hash_attr(jg_attr_list *attrs, jaeger_attr *attr)
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH], flag = attr->value.u.b;
+    uint8_t digest[SHA256_DIGEST_LENGTH], flag = 0;
     char hex[2 * SHA256_DIGEST_LENGTH];
     const void *bytes = NULL;
     size_t len = 8;
