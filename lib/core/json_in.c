@@ -469,3 +469,13 @@ bool jg_json_in_is(jg_json_text text, jaeger_str want)
         return false;
     return jg_str_eq((jaeger_str){plain, jg_json_in_unescape(text.raw, plain)}, want);
 }
+
+bool jg_json_in_member(jg_json_in *in, jg_json_text *key)
+{
+    while (jg_json_in_key(in, key))
+        if (jg_json_in_peek(in) != JG_JSON_NULL)
+            return true;
+        else if (!jg_json_in_null(in))
+            return false;
+    return false;
+}

@@ -59,6 +59,8 @@ bool jg_json_in_item(jg_json_in *in);
 bool jg_json_in_str(jg_json_in *in, jg_json_text *ret);
 bool jg_json_in_bool(jg_json_in *in, bool *ret);
 bool jg_json_in_null(jg_json_in *in);
+/** Next member whose value is not null; members that are null are skipped. @return as jg_json_in_key */
+bool jg_json_in_member(jg_json_in *in, jg_json_text *ret);
 /** The text of a number, or with `quoted` also of a string without escapes (its content is not checked then).
  */
 bool jg_json_in_number(jg_json_in *in, bool quoted, jaeger_str *ret);

@@ -45,13 +45,6 @@ static const jaeger_field fields[] = {
     {.kind = JAEGER_FIELD_END},
 };
 
-static jaeger_status send_buf(jg_grpc_stream *stream, const jg_buf *buf, jaeger_call *call)
-{
-    if (!jg_buf_ok(buf))
-        return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED, "answer too large or out of memory");
-    return jg_grpc_send(stream, buf->data, buf->len, call);
-}
-
 static jaeger_status unimplemented(jaeger_call *call, const char *what)
 {
     return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "this storage does not support %s", what);
@@ -78,7 +71,7 @@ static jaeger_status send_chunk(sender *to, const jaeger_batch *batch, jaeger_ca
         jaeger_batch_write_otlp(batch, to->buf.data);
         to->buf.len = len;
     }
-    return send_buf(to->stream, &to->buf, call);
+    return jg_grpc_send_buf(to->stream, &to->buf, call);
 }
 
 /** Spans from `from` on that fit into one message, at least one. */
@@ -171,7 +164,7 @@ static jaeger_status find_trace_ids(void *self, jaeger_str request, jg_grpc_stre
         return unimplemented(call, "FindTraceIDs");
     JG_TRY(remote->backend.driver->find_trace_ids(remote->backend.self, &in.query, &refs, call));
     jg_rpc_write_trace_ids(&buf, &refs);
-    return send_buf(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 static jaeger_status send_summary(void *self, const jaeger_trace_summary *summary, jaeger_call *call)
@@ -179,7 +172,7 @@ static jaeger_status send_summary(void *self, const jaeger_trace_summary *summar
     sender *to = self;
     jg_buf_clear(&to->buf);
     jg_rpc_write_summary(JG_RPC_STORAGE, &to->buf, summary);
-    return send_buf(to->stream, &to->buf, call);
+    return jg_grpc_send_buf(to->stream, &to->buf, call);
 }
 
 static jaeger_status find_summaries(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
@@ -206,7 +199,7 @@ static jaeger_status get_services(void *self, jaeger_str request, jg_grpc_stream
         return unimplemented(call, "GetServices");
     JG_TRY(remote->backend.driver->services(remote->backend.self, &services, call));
     jg_rpc_write_services(&buf, &services);
-    return send_buf(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 static jaeger_status get_operations(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
@@ -221,7 +214,7 @@ static jaeger_status get_operations(void *self, jaeger_str request, jg_grpc_stre
     JG_TRY(remote->backend.driver->operations(remote->backend.self, in.service, in.span_kind, &operations,
                                               call));
     jg_rpc_write_operations(JG_RPC_STORAGE, &buf, &operations);
-    return send_buf(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 static jaeger_status get_dependencies(void *self, jaeger_str request, jg_grpc_stream *stream,
@@ -237,7 +230,7 @@ static jaeger_status get_dependencies(void *self, jaeger_str request, jg_grpc_st
     JG_TRY(remote->backend.driver->dependencies(remote->backend.self, in.start.unix_ns,
                                                 in.end.set ? in.end.unix_ns : UINT64_MAX, &links, call));
     jg_rpc_write_dependencies(JG_RPC_STORAGE, &buf, &links);
-    return send_buf(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 static jaeger_status get_capabilities(void *self, jaeger_str request, jg_grpc_stream *stream,
@@ -250,7 +243,7 @@ static jaeger_status get_capabilities(void *self, jaeger_str request, jg_grpc_st
     if (remote->backend.driver->caps)
         JG_TRY(remote->backend.driver->caps(remote->backend.self, &caps, call));
     jg_rpc_write_caps(&buf, &caps);
-    return send_buf(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 /* ---- writing

@@ -158,6 +158,13 @@ jaeger_status jg_grpc_send(jg_grpc_stream *stream, const void *message, size_t l
     return status;
 }
 
+jaeger_status jg_grpc_send_buf(jg_grpc_stream *stream, const jg_buf *buf, jaeger_call *call)
+{
+    if (!jg_buf_ok(buf))
+        return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED, "answer too large or out of memory");
+    return jg_grpc_send(stream, buf->data, buf->len, call);
+}
+
 /** The worker does not touch the stream after this. */
 static void finish(jg_grpc_stream *stream, jaeger_status status, const jaeger_error *error)
 {

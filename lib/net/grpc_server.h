@@ -6,6 +6,7 @@
 #define JG_NET_GRPC_SERVER_H
 
 #include "core/attr.h"
+#include "core/buf.h"
 #include "net/net.h"
 #include "net/settings.h"
 #include <jaeger/batch.h>
@@ -53,6 +54,8 @@ uint16_t jg_grpc_server_port(const jg_grpc_server *server);
  * more than 256 KiB wait for the client. @return CANCELLED; DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED */
 jaeger_status jg_grpc_send(jg_grpc_stream *stream, const void *message, size_t len,
                            jaeger_call *call) JG_MUST_CHECK;
+/** The same of a buffer. @return RESOURCE_EXHAUSTED also if the buffer overflowed */
+jaeger_status jg_grpc_send_buf(jg_grpc_stream *stream, const jg_buf *buf, jaeger_call *call) JG_MUST_CHECK;
 /** The request's memory, to keep beyond the handler's return; see jg_http_take_body. */
 bool jg_grpc_take_request(jg_grpc_stream *stream, void **ret_bytes, size_t *ret_len,
                           jaeger_release_fn *ret_release, void **ret_user);

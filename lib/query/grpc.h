@@ -19,8 +19,6 @@ size_t jg_query_grpc_v3(jaeger_query *query, jg_grpc_method *ret);
 extern const char *const jg_query_grpc_health[];
 extern const size_t jg_query_grpc_health_count;
 
-/** Send a buffer as one message. @return RESOURCE_EXHAUSTED if it overflowed; as jg_grpc_send */
-jaeger_status jg_query_grpc_send(jg_grpc_stream *stream, const jg_buf *buf, jaeger_call *call) JG_MUST_CHECK;
 /** The request was not such a message: INTERNAL, in the words of grpc-go. `call->error` holds the reason. */
 jaeger_status jg_query_grpc_unmarshal_failed(jaeger_call *call);
 

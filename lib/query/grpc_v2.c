@@ -43,7 +43,7 @@ static jaeger_status flush(chunk_sender *to, jaeger_call *call)
 {
     if (to->spans == 0)
         return JAEGER_OK;
-    jaeger_status status = jg_query_grpc_send(to->stream, &to->buf, call);
+    jaeger_status status = jg_grpc_send_buf(to->stream, &to->buf, call);
     jg_buf_clear(&to->buf);
     to->spans = 0;
     return status;
@@ -141,7 +141,7 @@ static jaeger_status get_services(void *self, jaeger_str request, jg_grpc_stream
     if (status != JAEGER_OK)
         return store_status(status, "failed to fetch services", call);
     jg_rpc_write_services(&buf, &services);
-    return jg_query_grpc_send(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 static jaeger_status get_operations(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
@@ -155,7 +155,7 @@ static jaeger_status get_operations(void *self, jaeger_str request, jg_grpc_stre
     if (status != JAEGER_OK)
         return store_status(status, "failed to fetch operations", call);
     jg_rpc_write_operations(JG_RPC_V2, &buf, &operations);
-    return jg_query_grpc_send(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 static jaeger_status get_dependencies(void *self, jaeger_str request, jg_grpc_stream *stream,
@@ -173,7 +173,7 @@ static jaeger_status get_dependencies(void *self, jaeger_str request, jg_grpc_st
     if (status != JAEGER_OK)
         return store_status(status, "failed to fetch dependencies", call);
     jg_rpc_write_dependencies(JG_RPC_V2, &buf, &dependencies);
-    return jg_query_grpc_send(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 size_t jg_query_grpc_v2(jaeger_query *query, jg_grpc_method *ret)

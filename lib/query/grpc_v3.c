@@ -12,13 +12,6 @@
 
 #define SEARCH_DEPTH_DEFAULT 100
 
-jaeger_status jg_query_grpc_send(jg_grpc_stream *stream, const jg_buf *buf, jaeger_call *call)
-{
-    if (!jg_buf_ok(buf))
-        return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED, "answer too large or out of memory");
-    return jg_grpc_send(stream, buf->data, buf->len, call);
-}
-
 jaeger_status jg_query_grpc_unmarshal_failed(jaeger_call *call)
 {
     call->error.status = JAEGER_INTERNAL;
@@ -66,7 +59,7 @@ static jaeger_status send_traces(void *self, jaeger_batch *take, jaeger_call *ca
         to->buf.len = len;
     }
     if (len)
-        status = jg_query_grpc_send(to->stream, &to->buf, call);
+        status = jg_grpc_send_buf(to->stream, &to->buf, call);
     jaeger_batch_unref(take);
     return status;
 }
@@ -153,7 +146,7 @@ static jaeger_status send_summary(void *self, const jaeger_trace_summary *summar
     sender *to = self;
     jg_buf_clear(&to->buf);
     jg_rpc_write_summary(JG_RPC_V3, &to->buf, summary);
-    return jg_query_grpc_send(to->stream, &to->buf, call);
+    return jg_grpc_send_buf(to->stream, &to->buf, call);
 }
 
 static jaeger_status find_summaries(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
@@ -176,7 +169,7 @@ static jaeger_status get_services(void *self, jaeger_str request, jg_grpc_stream
     if (status != JAEGER_OK)
         return store_status(status, call);
     jg_rpc_write_services(&buf, &services);
-    return jg_query_grpc_send(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 static jaeger_status get_operations(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
@@ -190,7 +183,7 @@ static jaeger_status get_operations(void *self, jaeger_str request, jg_grpc_stre
     if (status != JAEGER_OK)
         return store_status(status, call);
     jg_rpc_write_operations(JG_RPC_V3, &buf, &operations);
-    return jg_query_grpc_send(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 static jaeger_status get_dependencies(void *self, jaeger_str request, jg_grpc_stream *stream,
@@ -211,7 +204,7 @@ static jaeger_status get_dependencies(void *self, jaeger_str request, jg_grpc_st
     if (status != JAEGER_OK)
         return store_status(status, call);
     jg_rpc_write_dependencies(JG_RPC_V3, &buf, &dependencies);
-    return jg_query_grpc_send(stream, &buf, call);
+    return jg_grpc_send_buf(stream, &buf, call);
 }
 
 size_t jg_query_grpc_v3(jaeger_query *query, jg_grpc_method *ret)

@@ -146,18 +146,6 @@ static bool read_tag_member(reader *r, const jg_json_text *key, jg_jaeger_tag *t
     return jg_json_in_skip(&r->in);
 }
 
-/** Members whose value is null count as absent. */
-static bool next_member(reader *r, jg_json_text *key)
-{
-    while (jg_json_in_key(&r->in, key)) {
-        if (jg_json_in_peek(&r->in) != JG_JSON_NULL)
-            return true;
-        if (!jg_json_in_null(&r->in))
-            return false;
-    }
-    return false;
-}
-
 static bool read_tag(reader *r, jg_jaeger_tags *tags)
 {
     jg_jaeger_tag *tag = jg_jaeger_add(&r->model, tags);
@@ -168,7 +156,7 @@ static bool read_tag(reader *r, jg_jaeger_tags *tags)
     if (!jg_json_in_object(&r->in))
         return false;
     tag->key = JAEGER_STR("");
-    while (next_member(r, &key))
+    while (jg_json_in_member(&r->in, &key))
         if (!read_tag_member(r, &key, tag, &v))
             return false;
     tag->type = (jg_jaeger_type)v.type;
@@ -207,7 +195,7 @@ static bool read_ref(reader *r)
         return no_memory(r);
     if (!jg_json_in_object(&r->in))
         return false;
-    while (next_member(r, &key)) {
+    while (jg_json_in_member(&r->in, &key)) {
         bool ok = is_key(&key, "traceId", "trace_id")   ? read_trace_id(r, ref->trace_id)
                   : is_key(&key, "spanId", "span_id")   ? read_span_id(r, ref->span_id)
                   : is_key(&key, "refType", "ref_type") ? read_enum(r, types, JG_COUNT(types), &ref->type)
@@ -225,7 +213,7 @@ static bool read_log(reader *r)
     r->model.fields.count = 0;
     if (!jg_json_in_object(&r->in))
         return false;
-    while (next_member(r, &key)) {
+    while (jg_json_in_member(&r->in, &key)) {
         bool ok = is_key(&key, "timestamp", "timestamp") ? read_time(r, &time)
                   : is_key(&key, "fields", "fields")     ? read_tags(r, &r->model.fields)
                                                          : jg_json_in_skip(&r->in);
@@ -254,7 +242,7 @@ static bool read_process(reader *r, uint32_t resource)
     r->model.fields.count = 0;
     if (!jg_json_in_object(&r->in))
         return false;
-    while (next_member(r, &key)) {
+    while (jg_json_in_member(&r->in, &key)) {
         bool ok = is_key(&key, "serviceName", "service_name") ? read_text(r, &service)
                   : is_key(&key, "tags", "tags")              ? read_tags(r, &r->model.fields)
                                                               : jg_json_in_skip(&r->in);
@@ -302,7 +290,7 @@ static bool read_span(reader *r)
     size_t mark = jg_span_groups_begin_span(&r->model.groups);
     if (!jg_json_in_object(&r->in))
         return false;
-    while (next_member(r, &key))
+    while (jg_json_in_member(&r->in, &key))
         if (!read_span_member(r, &key, &head, &duration, resource))
             return false;
     if (!jg_json_in_end(&r->in))

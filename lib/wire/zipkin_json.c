@@ -39,6 +39,11 @@ bool jg_zipkin_hex_id(jaeger_str text, uint8_t *ret, size_t n)
     return jg_hex_decode((jaeger_str){padded, 2 * n}, ret, n);
 }
 
+bool jg_zipkin_json_is(const jg_json_text *key, const char *name)
+{
+    return jg_json_in_is(*key, jg_str(name));
+}
+
 bool jg_zipkin_json_list(jg_json_in *in, bool (*read)(void *self, jg_json_in *in), void *self)
 {
     if (!jg_json_in_array(in))
@@ -47,22 +52,6 @@ bool jg_zipkin_json_list(jg_json_in *in, bool (*read)(void *self, jg_json_in *in
         if (jg_json_in_peek(in) == JG_JSON_NULL ? !jg_json_in_null(in) : !read(self, in))
             return false;
     return jg_json_in_end(in);
-}
-
-/** Next member whose value is not null. */
-static bool next_member(jg_json_in *in, jg_json_text *key)
-{
-    while (jg_json_in_key(in, key))
-        if (jg_json_in_peek(in) != JG_JSON_NULL)
-            return true;
-        else if (!jg_json_in_null(in))
-            return false;
-    return false;
-}
-
-static bool is_key(const jg_json_text *key, const char *name)
-{
-    return jg_json_in_is(*key, jg_str(name));
 }
 
 /** An id that is written in hex. */
@@ -109,15 +98,15 @@ static bool read_endpoint(jg_zipkin_in *model, jg_json_in *in, jg_zipkin_endpoin
     *ret = (jg_zipkin_endpoint){0};
     if (!jg_json_in_object(in))
         return false;
-    while (next_member(in, &key)) {
+    while (jg_json_in_member(in, &key)) {
         bool ok;
-        if (is_key(&key, "serviceName")) {
+        if (jg_zipkin_json_is(&key, "serviceName")) {
             ok = jg_zipkin_json_text(in, model->arena, &ret->service);
-        } else if (is_key(&key, "ipv4")) {
+        } else if (jg_zipkin_json_is(&key, "ipv4")) {
             ok = read_address(model, in, &ret->ipv4);
-        } else if (is_key(&key, "ipv6")) {
+        } else if (jg_zipkin_json_is(&key, "ipv6")) {
             ok = read_address(model, in, &ret->ipv6);
-        } else if (is_key(&key, "port")) {
+        } else if (jg_zipkin_json_is(&key, "port")) {
             ok = jg_json_in_u64(in, false, &port) &&
                  (port <= UINT16_MAX ? true : jg_json_in_fail(in, "port out of range"));
             ret->port = ok ? (uint16_t)port : 0;
@@ -143,10 +132,10 @@ static bool read_notes(jg_zipkin_in *model, jg_json_in *in)
         note->value = JAEGER_STR("");
         if (!jg_json_in_object(in))
             return false;
-        while (next_member(in, &key)) {
-            bool ok = is_key(&key, "timestamp") ? jg_json_in_u64(in, false, &note->time_us)
-                      : is_key(&key, "value")   ? jg_zipkin_json_text(in, model->arena, &note->value)
-                                                : jg_json_in_skip(in);
+        while (jg_json_in_member(in, &key)) {
+            bool ok = jg_zipkin_json_is(&key, "timestamp") ? jg_json_in_u64(in, false, &note->time_us)
+                      : jg_zipkin_json_is(&key, "value") ? jg_zipkin_json_text(in, model->arena, &note->value)
+                                                         : jg_json_in_skip(in);
             if (!ok)
                 return false;
         }
@@ -193,27 +182,27 @@ static bool read_kind(jg_zipkin_in *model, jg_json_in *in, uint32_t *ret)
 
 static bool read_member(jg_zipkin_in *model, jg_json_in *in, const jg_json_text *key, jg_zipkin_span *span)
 {
-    if (is_key(key, "traceId"))
+    if (jg_zipkin_json_is(key, "traceId"))
         return read_id(in, span->trace_id, 16, "valid traceId required");
-    if (is_key(key, "id"))
+    if (jg_zipkin_json_is(key, "id"))
         return read_span_id(in, span->id);
-    if (is_key(key, "parentId"))
+    if (jg_zipkin_json_is(key, "parentId"))
         return read_span_id(in, span->parent_id);
-    if (is_key(key, "name"))
+    if (jg_zipkin_json_is(key, "name"))
         return jg_zipkin_json_text(in, model->arena, &span->name);
-    if (is_key(key, "kind"))
+    if (jg_zipkin_json_is(key, "kind"))
         return read_kind(model, in, &span->kind);
-    if (is_key(key, "timestamp"))
+    if (jg_zipkin_json_is(key, "timestamp"))
         return jg_json_in_u64(in, false, &span->time_us);
-    if (is_key(key, "duration"))
+    if (jg_zipkin_json_is(key, "duration"))
         return jg_json_in_u64(in, false, &span->duration_us);
-    if (is_key(key, "localEndpoint"))
+    if (jg_zipkin_json_is(key, "localEndpoint"))
         return read_endpoint(model, in, &span->local);
-    if (is_key(key, "remoteEndpoint"))
+    if (jg_zipkin_json_is(key, "remoteEndpoint"))
         return read_endpoint(model, in, &span->remote);
-    if (is_key(key, "annotations"))
+    if (jg_zipkin_json_is(key, "annotations"))
         return read_notes(model, in);
-    if (is_key(key, "tags"))
+    if (jg_zipkin_json_is(key, "tags"))
         return read_tags(model, in);
     return jg_json_in_skip(in); /* debug and shared have no place in OTLP */
 }
@@ -226,7 +215,7 @@ static bool read_span(void *self, jg_json_in *in)
     model->tag_count = model->note_count = 0;
     if (!jg_json_in_object(in))
         return false;
-    while (next_member(in, &key))
+    while (jg_json_in_member(in, &key))
         if (!read_member(model, in, &key, &span))
             return false;
     if (in->fault)

@@ -11,6 +11,8 @@ extern const char jg_zipkin_no_memory[];
 
 /** A text; null is "". Escapes are resolved into the arena. */
 bool jg_zipkin_json_text(jg_json_in *in, jaeger_arena *arena, jaeger_str *ret);
+/** Is this the key `name`? */
+bool jg_zipkin_json_is(const jg_json_text *key, const char *name);
 /** Hex of 1 to 2 * n digits, any case, into n bytes from the right. @return false: not such a text (no fault
  * is set) */
 bool jg_zipkin_hex_id(jaeger_str text, uint8_t *ret, size_t n);

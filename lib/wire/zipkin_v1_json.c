@@ -16,22 +16,6 @@ typedef struct reader {
     uint64_t now;
 } reader;
 
-/** Next member whose value is not null. */
-static bool next_member(jg_json_in *in, jg_json_text *key)
-{
-    while (jg_json_in_key(in, key))
-        if (jg_json_in_peek(in) != JG_JSON_NULL)
-            return true;
-        else if (!jg_json_in_null(in))
-            return false;
-    return false;
-}
-
-static bool is_key(const jg_json_text *key, const char *name)
-{
-    return jg_json_in_is(*key, jg_str(name));
-}
-
 static bool read_text(reader *r, jg_json_in *in, jaeger_str *ret)
 {
     return jg_zipkin_json_text(in, r->model.arena, ret);
@@ -44,15 +28,15 @@ static bool read_endpoint(reader *r, jg_json_in *in, jg_zipkin_v1_endpoint *ret)
     *ret = (jg_zipkin_v1_endpoint){0};
     if (!jg_json_in_object(in))
         return false;
-    while (next_member(in, &key)) {
+    while (jg_json_in_member(in, &key)) {
         bool ok;
-        if (is_key(&key, "serviceName")) {
+        if (jg_zipkin_json_is(&key, "serviceName")) {
             ok = read_text(r, in, &ret->service);
-        } else if (is_key(&key, "ipv4")) {
+        } else if (jg_zipkin_json_is(&key, "ipv4")) {
             ok = read_text(r, in, &ret->ipv4);
-        } else if (is_key(&key, "ipv6")) {
+        } else if (jg_zipkin_json_is(&key, "ipv6")) {
             ok = read_text(r, in, &ret->ipv6);
-        } else if (is_key(&key, "port")) {
+        } else if (jg_zipkin_json_is(&key, "port")) {
             ok = jg_json_in_i64(in, false, &port) &&
                  (port >= INT32_MIN && port <= INT32_MAX ? true : jg_json_in_fail(in, "port out of range"));
             ret->port = ok ? (int32_t)port : 0;
@@ -74,12 +58,12 @@ static bool read_note(reader *r, jg_json_in *in, jg_zipkin_v1_span *span)
     bool has_endpoint = false;
     if (!jg_json_in_object(in))
         return false;
-    while (next_member(in, &key)) {
-        bool is_endpoint = is_key(&key, "endpoint");
-        bool ok = is_endpoint                 ? read_endpoint(r, in, &endpoint)
-                  : is_key(&key, "timestamp") ? jg_json_in_i64(in, false, &time)
-                  : is_key(&key, "value")     ? read_text(r, in, &value)
-                                              : jg_json_in_skip(in);
+    while (jg_json_in_member(in, &key)) {
+        bool is_endpoint = jg_zipkin_json_is(&key, "endpoint");
+        bool ok = is_endpoint                            ? read_endpoint(r, in, &endpoint)
+                  : jg_zipkin_json_is(&key, "timestamp") ? jg_json_in_i64(in, false, &time)
+                  : jg_zipkin_json_is(&key, "value")     ? read_text(r, in, &value)
+                                                         : jg_json_in_skip(in);
         if (!ok)
             return false;
         has_endpoint |= is_endpoint;
@@ -117,11 +101,11 @@ static bool read_binary(reader *r, jg_json_in *in, jg_zipkin_v1_span *span)
     if (!jg_json_in_object(in))
         return false;
     tag->key = JAEGER_STR("");
-    while (next_member(in, &key)) {
-        bool ok = is_key(&key, "endpoint") ? read_endpoint(r, in, &endpoint)
-                  : is_key(&key, "key")    ? read_text(r, in, &tag->key)
-                  : is_key(&key, "value")  ? read_text(r, in, &value)
-                                           : jg_json_in_skip(in);
+    while (jg_json_in_member(in, &key)) {
+        bool ok = jg_zipkin_json_is(&key, "endpoint") ? read_endpoint(r, in, &endpoint)
+                  : jg_zipkin_json_is(&key, "key")    ? read_text(r, in, &tag->key)
+                  : jg_zipkin_json_is(&key, "value")  ? read_text(r, in, &value)
+                                                      : jg_json_in_skip(in);
         if (!ok)
             return false;
     }
@@ -151,21 +135,21 @@ typedef struct id_texts {
 static bool read_member(reader *r, jg_json_in *in, const jg_json_text *key, jg_zipkin_v1_span *span,
                         id_texts *ids)
 {
-    if (is_key(key, "traceId"))
+    if (jg_zipkin_json_is(key, "traceId"))
         return read_text(r, in, &ids->trace);
-    if (is_key(key, "id"))
+    if (jg_zipkin_json_is(key, "id"))
         return read_text(r, in, &ids->span);
-    if (is_key(key, "parentId"))
+    if (jg_zipkin_json_is(key, "parentId"))
         return read_text(r, in, &ids->parent);
-    if (is_key(key, "name"))
+    if (jg_zipkin_json_is(key, "name"))
         return read_text(r, in, &span->name);
-    if (is_key(key, "timestamp"))
+    if (jg_zipkin_json_is(key, "timestamp"))
         return jg_json_in_i64(in, false, &span->time_us);
-    if (is_key(key, "duration"))
+    if (jg_zipkin_json_is(key, "duration"))
         return jg_json_in_i64(in, false, &span->duration_us);
-    if (is_key(key, "annotations"))
+    if (jg_zipkin_json_is(key, "annotations"))
         return read_items(r, in, span, read_note);
-    if (is_key(key, "binaryAnnotations"))
+    if (jg_zipkin_json_is(key, "binaryAnnotations"))
         return read_items(r, in, span, read_binary);
     return jg_json_in_skip(in);
 }
@@ -198,7 +182,7 @@ static bool read_span(void *self, jg_json_in *in)
     if (!jg_json_in_object(in))
         return false;
     jg_zipkin_v1_begin(&r->model, &span);
-    while (next_member(in, &key))
+    while (jg_json_in_member(in, &key))
         if (!read_member(r, in, &key, &span, &ids))
             return false;
     if (in->fault)

@@ -16,7 +16,7 @@
 
 #include "core/map.h"
 #include "core/metrics.h"
-#include "storage/match.h"
+#include "model/match.h"
 #include <jaeger/storage.h>
 #include <pthread.h>
 
