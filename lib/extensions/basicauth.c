@@ -5,9 +5,9 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "core/limits.h"
+#include "core/secret.h"
 #include "core/str.h"
 #include "extensions/auth/htpasswd.h"
-#include "extensions/auth/secret.h"
 #include "pipeline/host.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

@@ -5,8 +5,8 @@
  */
 #include "core/arena.h"
 #include "core/err.h"
+#include "core/secret.h"
 #include "core/str.h"
-#include "extensions/auth/secret.h"
 #include "pipeline/host.h"
 #include <openssl/crypto.h>
 

@@ -264,6 +264,8 @@ static bool set_body(CURL *curl, const char *method, jaeger_str body)
         if (!SET(CURLOPT_POST, 1L) || !SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) ||
             !SET(CURLOPT_POSTFIELDS, body.len ? body.ptr : ""))
             return false;
+    if (method && strcmp(method, "HEAD") == 0) /* else curl waits for a body */
+        return SET(CURLOPT_NOBODY, 1L);
     return !method || SET(CURLOPT_CUSTOMREQUEST, method);
 }
 

@@ -2,7 +2,7 @@
  * See secret.h. One stat a use; secrets that are mounted (Kubernetes) change by a new file under the same
  * name.
  */
-#include "extensions/auth/secret.h"
+#include "core/secret.h"
 
 #include "core/err.h"
 #include <errno.h>

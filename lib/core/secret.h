@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A small file with a secret, read again whenever it has changed. If that fails, the last content stays.
  */
-#ifndef JG_EXTENSIONS_AUTH_SECRET_H
-#define JG_EXTENSIONS_AUTH_SECRET_H
+#ifndef JG_CORE_SECRET_H
+#define JG_CORE_SECRET_H
 
 #include "core/attr.h"
 #include "core/buf.h"
