@@ -111,6 +111,10 @@ typedef struct jaeger_call {
     const jaeger_pair *metadata; /**< request headers with lower-case names, if the receiver keeps them */
     size_t metadata_count;
     jaeger_error error; /**< set when the call's status is not OK */
+    jaeger_str user;    /**< who an authenticator says this is; empty: not known */
+    const jaeger_str *user_tenants; /**< the only tenants this user may use, the usual one first; "*": any.
+                                       NULL: no rule, the request's header decides */
+    size_t user_tenant_count;
 } jaeger_call;
 
 #ifdef __cplusplus

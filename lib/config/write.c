@@ -153,9 +153,9 @@ static void emit_item(emitter *e)
 static bool is_secret(jaeger_str name)
 {
     static const char *const secrets[] = {
-        "access_key", "ca_pem",  "cert_pem",   "custom_headers", "headers",
-        "inline",     "key_pem", "password",   "record_headers", "response_headers",
-        "secret",     "token",   "secret_key", "bearer",
+        "access_key", "ca_pem",  "cert_pem", "custom_headers", "headers",
+        "inline",     "key_pem", "password", "record_headers", "response_headers",
+        "secret",     "token",   "tokens",   "secret_key",     "bearer",
     };
     for (size_t i = 0; i < JG_COUNT(secrets); i++)
         if (jg_str_is(name, secrets[i]))

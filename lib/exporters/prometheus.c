@@ -167,6 +167,7 @@ static jaeger_status prometheus_start(void *self, jaeger_error *err)
     if (settings->auth.enabled) {
         JG_TRY(jg_host_auth(p->host, settings->auth.authenticator, &interface, &p->auth.self, err));
         p->auth.check = interface->check;
+        p->auth.challenge = interface->challenge;
     }
     jg_http_server_options options = {.settings = settings,
                                       .handler = {prometheus_handle, p},

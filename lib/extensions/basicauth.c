@@ -7,6 +7,7 @@
 #include "core/limits.h"
 #include "core/secret.h"
 #include "core/str.h"
+#include "extensions/auth/access.h"
 #include "extensions/auth/htpasswd.h"
 #include "pipeline/host.h"
 #include <openssl/crypto.h>
@@ -16,6 +17,7 @@
 #define KNOWN_MAX  64u  /* headers that were right lately: a bcrypt each time would cost 50 ms */
 #define DIGEST_MAX 32u  /* SHA-256 */
 #define HEADER_MAX 4096 /* of an Authorization header; longer ones are wrong */
+#define PLAIN_MAX  (3 * (HEADER_MAX / 4 + 1))
 
 typedef struct server_config {
     bool enabled;
@@ -30,6 +32,7 @@ typedef struct client_config {
 typedef struct basicauth_config {
     server_config htpasswd;
     client_config client_auth;
+    jaeger_block_list access; /* of jg_access_rule */
 } basicauth_config;
 
 typedef struct basicauth {
@@ -81,39 +84,57 @@ static jaeger_status refuse(jaeger_call *call, const char *text)
     return jg_fail(&call->error, JAEGER_UNAUTHENTICATED, "%s", text);
 }
 
-static jaeger_status match(const basicauth *b, jaeger_str encoded, jaeger_call *call)
+/** User and password of a header, in `plain`, which the caller cleans. */
+static jaeger_status parse(jaeger_str authorization, uint8_t plain[PLAIN_MAX], jaeger_str *ret_user,
+                           jaeger_str *ret_password, jaeger_call *call)
 {
-    uint8_t plain[3 * (HEADER_MAX / 4 + 1)];
-    size_t len;
-    if (!jg_base64_decode(encoded, plain, &len))
-        return refuse(call, "invalid authorization format");
-    jaeger_str all = {(const char *)plain, len}, user = {all.ptr, jg_str_find(all, ':')};
-    if (user.len == all.len)
-        return refuse(call, "invalid authorization format");
-    bool ok = jg_htpasswd_match(&b->users, user, jg_str_skip(all, user.len + 1));
-    OPENSSL_cleanse(plain, sizeof plain);
-    return ok ? JAEGER_OK : refuse(call, "invalid credentials");
-}
-
-static jaeger_status check(void *self, jaeger_str authorization, jaeger_call *call)
-{
-    basicauth *b = self;
     const jaeger_str prefix = JAEGER_STR("Basic ");
-    unsigned char digest[DIGEST_MAX];
+    size_t len;
     if (!authorization.len)
         return refuse(call, "no basic auth provided");
     if (authorization.len < prefix.len ||
         !jg_str_eq_nocase((jaeger_str){authorization.ptr, prefix.len}, prefix))
         return refuse(call, "invalid authorization scheme prefix");
-    if (authorization.len > HEADER_MAX)
+    if (authorization.len > HEADER_MAX ||
+        !jg_base64_decode(jg_str_skip(authorization, prefix.len), plain, &len))
         return refuse(call, "invalid authorization format");
-    bool digested = digest_of(b, authorization, digest);
-    if (digested && is_known(b, digest))
-        return JAEGER_OK;
-    JG_TRY(match(b, jg_str_skip(authorization, prefix.len), call));
-    if (digested)
-        remember(b, digest);
+    jaeger_str all = {(const char *)plain, len};
+    *ret_user = (jaeger_str){all.ptr, jg_str_find(all, ':')};
+    if (ret_user->len == all.len)
+        return refuse(call, "invalid authorization format");
+    *ret_password = jg_str_skip(all, ret_user->len + 1);
     return JAEGER_OK;
+}
+
+/** What the call may know of the user. */
+static jaeger_status admit(const basicauth *b, jaeger_str user, jaeger_call *call)
+{
+    jaeger_str kept = call->arena ? jaeger_arena_str(call->arena, user) : (jaeger_str){0};
+    if (!kept.ptr)
+        return jg_fail_oom(&call->error);
+    jg_access_of_user(&b->config->access, kept, call);
+    return JAEGER_OK;
+}
+
+static jaeger_status check(void *self, jaeger_str authorization, jaeger_call *call)
+{
+    basicauth *b = self;
+    unsigned char digest[DIGEST_MAX];
+    uint8_t plain[PLAIN_MAX];
+    jaeger_str user, password;
+    jaeger_status status = parse(authorization, plain, &user, &password, call);
+    if (status == JAEGER_OK) {
+        bool digested = digest_of(b, authorization, digest);
+        bool known = digested && is_known(b, digest);
+        if (!known && !jg_htpasswd_match(&b->users, user, password))
+            status = refuse(call, "invalid credentials");
+        else if (!known && digested)
+            remember(b, digest);
+    }
+    if (status == JAEGER_OK)
+        status = admit(b, user, call);
+    OPENSSL_cleanse(plain, sizeof plain);
+    return status;
 }
 
 /* ---- clients ---- */
@@ -169,7 +190,10 @@ static jaeger_status basicauth_validate(const void *config, const jaeger_config 
         why = "no credential source provided";
     else if (jg_str_find(c->client_auth.username, ':') != c->client_auth.username.len)
         why = "username must not hold a colon";
-    return why ? jg_fail(err, JAEGER_INVALID_ARGUMENT, "%s: %s", path, why) : JAEGER_OK;
+    else if (c->access.count && !c->htpasswd.enabled)
+        why = "`access` needs `htpasswd`";
+    return why ? jg_fail(err, JAEGER_INVALID_ARGUMENT, "%s: %s", path, why)
+               : jg_access_validate(&c->access, false, path, err);
 }
 
 static jaeger_status basicauth_create(void *self, const jaeger_component_create *in, jaeger_error *err)
@@ -218,7 +242,7 @@ static jaeger_status basicauth_start(void *self, jaeger_error *err)
 
 static const void *basicauth_interface(void *self, const char *name)
 {
-    static const jg_auth_interface server = {check};
+    static const jg_auth_interface server = {check, "Basic realm=\"jaeger\", charset=\"UTF-8\""};
     static const jg_client_auth_interface client = {make_header};
     const basicauth_config *c = ((basicauth *)self)->config;
     if (strcmp(name, JG_AUTH_INTERFACE) == 0)
@@ -266,6 +290,12 @@ static const jaeger_field basicauth_fields[] = {{.name = "htpasswd",
                                                  .sub = client_fields,
                                                  .sub_size = sizeof(client_config),
                                                  .doc = "give clients their header"},
+                                                {.name = "access",
+                                                 .kind = JAEGER_FIELD_LIST,
+                                                 .offset = offsetof(basicauth_config, access),
+                                                 .sub = jg_access_user_fields,
+                                                 .sub_size = sizeof(jg_access_rule),
+                                                 .doc = "which users may use which tenants; empty: no rules"},
                                                 {0}};
 
 const jaeger_component_type jg_extension_basicauth = {

@@ -310,6 +310,7 @@ static jaeger_status start_grpc(health *h, jaeger_error *err)
         const jg_auth_interface *interface;
         JG_TRY(jg_host_auth(h->host, settings->auth.authenticator, &interface, &h->grpc_auth.self, err));
         h->grpc_auth.check = interface->check;
+        h->grpc_auth.challenge = interface->challenge;
     }
     jg_grpc_server_options options = {.settings = settings,
                                       .auth = jg_auth_for_grpc(&h->grpc_auth),

@@ -256,6 +256,7 @@ static jaeger_status find_auth(query *q, const jg_auth_settings *settings, jg_au
         return JAEGER_OK;
     JG_TRY(jg_host_auth(q->host, settings->authenticator, &interface, &ret->self, err));
     ret->check = interface->check;
+    ret->challenge = interface->challenge;
     return JAEGER_OK;
 }
 
@@ -301,6 +302,7 @@ static jaeger_status start_servers(query *q, jaeger_error *err)
     const jg_http_server_settings *settings = &q->config->http.server;
     JG_TRY(start_grpc(q, err));
     JG_TRY(find_auth(q, &settings->auth, &q->http_auth, err));
+    q->http_auth.tenancy = &q->config->tenancy;
     jg_http_server_options options = {
         .settings = settings, .handler = {handle, q}, .auth = jg_auth_for_http(&q->http_auth), .name = q->id};
     return jg_http_server_start(jg_host_net(q->host), &options, &q->http_server, err);

@@ -12,8 +12,7 @@
 #include "core/pb.h"
 #include "core/str.h"
 #include "model/batch.h"
-#include "net/grpc_server.h"
-#include "net/tenancy.h"
+#include "net/auth.h"
 #include "pipeline/host.h"
 #include "wire/descriptors.h"
 #include "wire/rpc.h"
@@ -31,6 +30,7 @@ typedef struct remote_storage {
     const remote_storage_config *config;
     jaeger_host *host;
     jaeger_storage backend;
+    jg_auth auth;
     jg_grpc_server *server;
 } remote_storage;
 
@@ -276,9 +276,13 @@ static jaeger_status create(void *self, const jaeger_component_create *in, jaege
     return JAEGER_OK;
 }
 
-static jaeger_status check_tenant(void *self, jaeger_call *call)
+/** Who calls, and for which tenant. */
+static jaeger_status identify(void *self, jaeger_call *call)
 {
     remote_storage *remote = self;
+    jg_grpc_auth login = jg_auth_for_grpc(&remote->auth);
+    if (login.check)
+        JG_TRY(login.check(login.self, call));
     return jg_tenancy_check(&remote->config->multi_tenancy, call->metadata, call->metadata_count, call);
 }
 
@@ -295,6 +299,13 @@ static jaeger_status start(void *self, jaeger_error *err)
     if (!storage)
         return jg_fail(err, JAEGER_FAILED_PRECONDITION, "remote_storage needs the extension jaeger_storage");
     JG_TRY(storage->open(storage_self, remote->config->storage.ptr, &remote->backend, err));
+    const jg_auth_settings *auth = &remote->config->server.auth;
+    const jg_auth_interface *interface;
+    remote->auth.tenancy = &remote->config->multi_tenancy;
+    if (auth->enabled) {
+        JG_TRY(jg_host_auth(remote->host, auth->authenticator, &interface, &remote->auth.self, err));
+        remote->auth.check = interface->check;
+    }
     const jg_grpc_method methods[] = {
         {"/jaeger.storage.v2.TraceReader/GetTraces", get_traces, remote},
         {"/jaeger.storage.v2.TraceReader/GetServices", get_services, remote},
@@ -310,7 +321,7 @@ static jaeger_status start(void *self, jaeger_error *err)
         .settings = &remote->config->server,
         .methods = methods,
         .method_count = JG_COUNT(methods),
-        .auth = {check_tenant, remote},
+        .auth = {identify, remote},
         .health_services = health_services,
         .health_service_count = JG_COUNT(health_services),
         .descriptors = {(const char *)jg_descriptors, jg_descriptors_len},

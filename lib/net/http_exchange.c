@@ -217,14 +217,21 @@ static bool prepare_body(jg_http_reply *ex)
 static bool authorize(jg_http_reply *ex)
 {
     const jg_http_server_options *options = &ex->server->options;
-    if (!options->auth.check || options->auth.check(options->auth.self, &ex->request, &ex->call) == JAEGER_OK)
+    if (!options->auth.check)
         return true;
+    jaeger_status status = options->auth.check(options->auth.self, &ex->request, &ex->call);
+    if (status == JAEGER_OK)
+        return true;
+    if (status != JAEGER_PERMISSION_DENIED && options->auth.challenge)
+        jg_http_add_header(ex, "WWW-Authenticate", jg_str(options->auth.challenge));
     if (!options->recovers_errors) {
-        jg_http_send_error(ex, 401, jg_str(ex->call.error.message));
+        jg_http_send_error(ex, status == JAEGER_PERMISSION_DENIED ? 403 : 401,
+                           jg_str(ex->call.error.message));
         return false;
     }
     ex->request_error = ex->call.error;
-    ex->request_error.status = JAEGER_UNAUTHENTICATED;
+    if (status != JAEGER_PERMISSION_DENIED)
+        ex->request_error.status = JAEGER_UNAUTHENTICATED;
     return true;
 }
 

@@ -35,10 +35,11 @@ typedef struct jg_http_handler {
 } jg_http_handler;
 
 /** Decides on a request before its handler runs; set by components for `auth`.
- *  @return OK, or UNAUTHENTICATED with the text for the 401 answer */
+ *  @return OK; UNAUTHENTICATED with the text for the 401 answer; PERMISSION_DENIED: for 403 */
 typedef struct jg_http_auth {
     jaeger_status (*check)(void *self, const jg_http_request *request, jaeger_call *call);
     void *self;
+    const char *challenge; /* WWW-Authenticate of the 401 answer; NULL: none */
 } jg_http_auth;
 
 typedef struct jg_http_server_options {
@@ -60,7 +61,8 @@ uint16_t jg_http_server_port(const jg_http_server *server);
 
 /** With recovers_errors: why the handler must refuse the request; `body` is then empty.
  *  @return OK: nothing; INVALID_ARGUMENT: unknown or bad Content-Encoding; RESOURCE_EXHAUSTED: too large;
- * UNAUTHENTICATED. Without the flag the server answers itself: 400 or 401, text/plain. */
+ * UNAUTHENTICATED; PERMISSION_DENIED. Without the flag the server answers itself: 400, 401 or 403,
+ * text/plain. */
 jaeger_status jg_http_request_error(const jg_http_request *request, jaeger_error *ret);
 
 /** First header `name` (lower case); ptr NULL: none. */

@@ -24,11 +24,14 @@ extern const jaeger_field jg_tenancy_fields[];
     }
 
 /** Find the tenant among request headers (lower-case names) and set call->tenant. Disabled: the default
- * tenant.
+ * tenant. A login with tenants of its own (call->user_tenants) is held to them, enabled or not; without the
+ * header it has its first.
  *  @return UNAUTHENTICATED "missing tenant header"; PERMISSION_DENIED "unknown tenant", "extra tenant
- * header". HTTP answers all of them with 401. */
+ * header" (HTTP answers all of them with 401, as Jaeger does), or "not a tenant of this login" (403) */
 jaeger_status jg_tenancy_check(const jg_tenancy *tenancy, const jaeger_pair *headers, size_t count,
                                jaeger_call *call) JG_MUST_CHECK;
+/** Could this call use the tenant? */
+bool jg_tenancy_allows(const jg_tenancy *tenancy, jaeger_str tenant, const jaeger_call *call);
 /** The header's name, in lower case as configured. */
 jaeger_str jg_tenancy_header(const jg_tenancy *tenancy);
 

@@ -48,8 +48,10 @@ typedef struct jg_metric_backends_interface {
 #define JG_AUTH_INTERFACE "auth.server"
 typedef struct jg_auth_interface {
     /** @param authorization value of the Authorization header, ptr NULL: absent
+     *  Sets call->user and, if there are rules for tenants, call->user_tenants.
      *  @return OK, or UNAUTHENTICATED with the text */
     jaeger_status (*check)(void *self, jaeger_str authorization, jaeger_call *call);
+    const char *challenge; /* "Basic realm=..." for browsers */
 } jg_auth_interface;
 /** The authenticator that a server's `auth` block names. @return INVALID_ARGUMENT: no such extension, or it
  * cannot check requests */

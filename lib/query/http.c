@@ -46,6 +46,7 @@ static const route routes[] = {
     {"GET", "/api/v3/traces/{}", "/api/v3/traces/{trace_id}", jg_v3_trace},
     {"GET", "/api/v3/traces", "/api/v3/traces", jg_v3_traces},
     {"GET", "/api/v3/trace-summaries", "/api/v3/trace-summaries", jg_v3_summaries},
+    {"GET", "/api/ui/v1/session", "/api/ui/v1/session", jg_ui_api_session},
     {"GET", "/api/ui/v1/trace/{}", "/api/ui/v1/trace/{traceID}", jg_ui_api_trace},
     {"GET", "/api/ui/v1/trace/{}/spans", "/api/ui/v1/trace/{traceID}/spans", jg_ui_api_spans},
     {"GET", "/api/ui/v1/trace/{}/find", "/api/ui/v1/trace/{traceID}/find", jg_ui_api_find},
@@ -205,15 +206,51 @@ static void forward_headers(jg_http_call *c)
     }
 }
 
+/** The tenant that a page has chosen: a link or a download cannot set headers. A choice that is not (any
+ *  more) this login's counts for nothing. @return ptr NULL: none */
+static jaeger_str tenant_of_cookie(const jg_http_call *c)
+{
+    const jg_tenancy *tenancy = &c->http->tenancy;
+    jaeger_str rest = header(c, "cookie"), tenant, name = JAEGER_STR(JG_TENANT_COOKIE "=");
+    while (rest.len) {
+        jaeger_str pair = {rest.ptr, jg_str_find(rest, ';')};
+        rest = jg_str_skip(rest, pair.len + 1);
+        pair = jg_str_trim(pair);
+        if (jg_str_starts(pair, name) &&
+            jg_url_decode(c->call->arena, jg_str_skip(pair, name.len), false, &tenant) &&
+            jg_tenancy_allows(tenancy, tenant, c->call))
+            return tenant;
+    }
+    return (jaeger_str){0};
+}
+
+/** By the header, else by the cookie. */
+static jaeger_status find_tenant(const jg_http_call *c)
+{
+    const jg_http_request *request = c->request;
+    const jg_tenancy *tenancy = &c->http->tenancy;
+    jaeger_str name = jg_tenancy_header(tenancy);
+    jaeger_pair chosen = {name, {0}};
+    bool in_header = false;
+    if (!tenancy->enabled && !c->call->user_tenants)
+        return JAEGER_OK;
+    for (size_t i = 0; i < request->header_count; i++)
+        in_header |= jg_str_eq_nocase(request->headers[i].key, name);
+    if (!in_header)
+        chosen.value = tenant_of_cookie(c);
+    return chosen.value.ptr ? jg_tenancy_check(tenancy, &chosen, 1, c->call)
+                            : jg_tenancy_check(tenancy, request->headers, request->header_count, c->call);
+}
+
 static bool identify(jg_http_call *c)
 {
     jaeger_call *call = c->call;
     if (c->http->bearer_token_propagation)
         call->bearer_token = bearer_token(c);
     forward_headers(c);
-    if (jg_tenancy_check(&c->http->tenancy, c->request->headers, c->request->header_count, call) == JAEGER_OK)
+    if (find_tenant(c) == JAEGER_OK)
         return true;
-    jg_http_error(c, 401, jg_str(call->error.message));
+    jg_http_error(c, call->user_tenants ? 403 : 401, jg_str(call->error.message));
     return false;
 }
 

@@ -11,6 +11,9 @@
 #include "query/ui.h"
 #include <jaeger/query.h>
 
+/** A page's choice among the tenants of its login. */
+#define JG_TENANT_COOKIE "jaeger_tenant"
+
 /** Where an answer goes: a server's reply, or a test. The slots are those of net/http_server.h. */
 typedef struct jg_query_reply {
     void (*add_header)(void *self, const char *name, jaeger_str value);

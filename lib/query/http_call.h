@@ -86,6 +86,7 @@ void jg_v3_trace(jg_http_call *c);
 void jg_v3_traces(jg_http_call *c);
 void jg_v3_summaries(jg_http_call *c);
 /* http_ui.c */
+void jg_ui_api_session(jg_http_call *c);
 void jg_ui_api_trace(jg_http_call *c);
 void jg_ui_api_spans(jg_http_call *c);
 void jg_ui_api_find(jg_http_call *c);

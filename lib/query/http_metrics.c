@@ -181,6 +181,14 @@ static void answer(jg_http_call *c, jg_metrics_query *q)
                     JAEGER_STR("trace metrics are currently disabled - no metrics backend configured"));
         return;
     }
+    if (!c->http->spm->knows_tenants && c->call->user_tenants &&
+        !jg_tenancy_allows(&(jg_tenancy){0}, JAEGER_STR("*"), c->call)) {
+        jg_api_fail(
+            c, 403,
+            JAEGER_STR("this metrics backend does not keep tenants apart, so it answers only logins with "
+                       "tenants: [\"*\"]"));
+        return;
+    }
     jaeger_status status = c->http->spm->query(c->http->spm->self, q, &result, c->call);
     if (status == JAEGER_OK)
         write_family(c, q, &result);

@@ -369,3 +369,41 @@ void jg_ui_api_find(jg_http_call *c)
 {
     answer_from_trace(c, write_matches);
 }
+
+/* ---- who is logged in ---- */
+
+static void put_tenants(jg_json_out *json, const jg_tenancy *tenancy, const jaeger_call *call)
+{
+    const jaeger_str_list *known = &tenancy->tenants;
+    bool any = call->user_tenants && jg_tenancy_allows(&(jg_tenancy){0}, JAEGER_STR("*"), call);
+    size_t n = any ? (tenancy->enabled ? known->count : 0) : call->user_tenant_count;
+    const jaeger_str *items = any ? known->items : call->user_tenants;
+    jg_json_key_lit(json, "tenants");
+    jg_json_array(json);
+    for (size_t i = 0; i < n; i++)
+        if (jg_tenancy_allows(tenancy, items[i], call) && !jg_str_is(items[i], "*"))
+            jg_json_str(json, items[i]);
+    jg_json_end(json);
+    jg_json_key_lit(json, "anyTenant");
+    jg_json_bool(json, any && !(tenancy->enabled && known->count));
+}
+
+void jg_ui_api_session(jg_http_call *c)
+{
+    const jg_tenancy *tenancy = &c->http->tenancy;
+    jg_json_out *json = &c->json;
+    jg_http_json_begin(c, false);
+    jg_json_object(json);
+    jg_json_key_lit(json, "user");
+    jg_json_str(json, c->call->user);
+    jg_json_key_lit(json, "tenant");
+    jg_json_str(json, c->call->tenant);
+    put_tenants(json, tenancy, c->call);
+    jg_json_key_lit(json, "header");
+    jg_json_str(json, jg_tenancy_header(tenancy));
+    jg_json_key_lit(json, "cookie");
+    jg_json_str(json, JAEGER_STR(JG_TENANT_COOKIE));
+    jg_json_end(json);
+    c->reply->add_header(c->reply->self, "Cache-Control", JAEGER_STR("no-store"));
+    jg_http_json_end(c);
+}

@@ -45,6 +45,7 @@ typedef struct jg_metrics_source {
                            jaeger_call *call);
     void (*close)(void *self);
     void *self;
+    bool knows_tenants; /* answers for call->tenant alone */
 } jg_metrics_source;
 
 /* ---- Prometheus (metrics_prometheus.c) ---- */

@@ -354,7 +354,7 @@ jaeger_status jg_prometheus_open(const jaeger_config *node, jg_metrics_source *r
         prometheus_free(p);
         return status;
     }
-    *ret = (jg_metrics_source){prometheus_query, prometheus_free, p};
+    *ret = (jg_metrics_source){prometheus_query, prometheus_free, p, false};
     return JAEGER_OK;
 }
 

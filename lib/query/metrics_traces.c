@@ -229,6 +229,6 @@ jaeger_status jg_metrics_from_traces(jaeger_storage traces, uint32_t traces_max,
     if (!t)
         return jg_fail_oom(err);
     *t = (traces_source){traces, traces_max};
-    *ret = (jg_metrics_source){traces_query, jg_free, t};
+    *ret = (jg_metrics_source){traces_query, jg_free, t, true};
     return JAEGER_OK;
 }

@@ -95,6 +95,7 @@ static jaeger_status init_port(receiver *r, port *p, const char *transport, cons
         return JAEGER_OK;
     JG_TRY(jg_host_auth(r->host, auth->authenticator, &interface, &p->auth.self, err));
     p->auth.check = interface->check;
+    p->auth.challenge = interface->challenge;
     return JAEGER_OK;
 }
 

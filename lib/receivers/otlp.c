@@ -98,6 +98,7 @@ static jaeger_status init_auth(otlp *self, const jg_auth_settings *settings, otl
         return JAEGER_OK;
     JG_TRY(jg_host_auth(self->host, settings->authenticator, &interface, &port->auth.self, err));
     port->auth.check = interface->check;
+    port->auth.challenge = interface->challenge;
     return JAEGER_OK;
 }
 

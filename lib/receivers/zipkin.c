@@ -136,6 +136,7 @@ static jaeger_status start(void *self, jaeger_error *err)
     if (settings->auth.enabled) {
         JG_TRY(jg_host_auth(z->host, settings->auth.authenticator, &interface, &z->auth.self, err));
         z->auth.check = interface->check;
+        z->auth.challenge = interface->challenge;
     }
     jg_http_server_options options = {
         .settings = settings, .handler = {handle, z}, .auth = jg_auth_for_http(&z->auth), .name = z->id};

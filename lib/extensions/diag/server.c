@@ -19,6 +19,7 @@ jaeger_status jg_diag_start(jg_diag_server *server, jaeger_host *host,
         const jg_auth_interface *interface;
         JG_TRY(jg_host_auth(host, settings->auth.authenticator, &interface, &server->auth.self, err));
         server->auth.check = interface->check;
+        server->auth.challenge = interface->challenge;
     }
     jg_http_server_options options = {
         .settings = settings, .handler = handler, .auth = jg_auth_for_http(&server->auth), .name = id};

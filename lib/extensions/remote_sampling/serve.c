@@ -128,6 +128,7 @@ static jaeger_status find_auth(jaeger_host *host, const jg_auth_settings *settin
         return JAEGER_OK;
     JG_TRY(jg_host_auth(host, settings->authenticator, &interface, &ret->self, err));
     ret->check = interface->check;
+    ret->challenge = interface->challenge;
     return JAEGER_OK;
 }
 
