@@ -120,12 +120,32 @@ def any_store(request, tmp_path):
     server.stop()
 
 
-def node(script, *args, **env):
-    """Run a script of tests/e2e/node with its packages; its standard output, parsed as JSON."""
-    source = ROOT / "tests/e2e/node" / script
-    target = ROOT / "build/node" / script
-    shutil.copy(source, target)
-    done = subprocess.run(["node", str(target), *args], capture_output=True, text=True, timeout=120,
-                          env={**os.environ, **env})
-    assert done.returncode == 0, done.stderr
+def program(command, **env):
+    """Run a client; its standard output, parsed as JSON."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, **env})
+    assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)
+
+
+def node(script, *args, **env):
+    """Run a script of tests/e2e/node with its packages."""
+    target = ROOT / "build/node" / script
+    shutil.copy(ROOT / "tests/e2e/node" / script, target)
+    return program(["node", str(target), *args], **env)
+
+
+def python_client(*args):
+    """Run tests/e2e/python/send.py with its packages: they need older ones than the OTLP exporters."""
+    return program([str(ROOT / "build/clients/bin/python"), str(ROOT / "tests/e2e/python/send.py"), *args])
+
+
+def java(*args):
+    jars = ROOT / "build/java"
+    return program(["java", "-cp", f"{jars}/*", str(ROOT / "tests/e2e/java/Clients.java"), *args])
+
+
+def go(*args):
+    binary = ROOT / "build/go/sampler"
+    if not binary.exists():
+        pytest.skip("SKIPPED: no Go 1.26 here to build tests/e2e/go with")
+    return program([str(binary), *args])

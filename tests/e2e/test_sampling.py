@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from conftest import BUILD, ROOT, Jaeger, free_ports, node
+from conftest import BUILD, ROOT, Jaeger, free_ports, go, java, node
 
 STRATEGIES = {
     "default_strategy": {"type": "probabilistic", "param": 0.5,
@@ -74,10 +74,18 @@ def wait_until(check, seconds=20):
         time.sleep(0.05)
 
 
-def test_opentelemetry_node_sampler(sampling):
-    url = f"http://127.0.0.1:{sampling.sampling}"
-    got = node("sampler.js", url, "half", "often", "/health", "other")
-    assert got["often"] == 1 and got["/health"] == 0 and 0.4 < got["other"] < 0.6
+SAMPLERS = {
+    "OpenTelemetry for Node": lambda *args: node("sampler.js", "opentelemetry", *args),
+    "OpenTelemetry for Go": go,
+    "jaeger-client for Node": lambda *args: node("sampler.js", "jaeger-client", *args),
+    "jaeger-client for Java": lambda *args: java("sampler", *args),
+}
+
+
+@pytest.mark.parametrize("client", SAMPLERS)
+def test_sampler_applies_what_it_polls(sampling, client):
+    got = SAMPLERS[client](f"127.0.0.1:{sampling.sampling}", "half", "often", "/health", "other")
+    assert got["often"] == 1 and got["/health"] < 0.01 and 0.4 < got["other"] < 0.6
 
 
 def python_sampler(server, service):
