@@ -68,13 +68,13 @@ static jg_kafka_partition *partition_of(jg_kafka_consumer *c, const rd_kafka_mes
     return c->last;
 }
 
-static jg_metric *lag_metric(jg_kafka_consumer *c, const char *topic, int32_t id)
+static jg_metric *lag_metric(jg_kafka_consumer *c, const jg_kafka_partition *p)
 {
     char number[16];
-    (void)snprintf(number, sizeof number, "%d", (int)id);
+    (void)snprintf(number, sizeof number, "%d", (int)p->id);
     const jaeger_pair labels[] = {{JAEGER_STR("partition"), jg_str(number)},
                                   {JAEGER_STR("receiver"), jg_str(c->options.id)},
-                                  {JAEGER_STR("topic"), jg_str(topic)}};
+                                  {JAEGER_STR("topic"), jg_str(p->topic)}};
     return jg_metrics_gauge(c->options.metrics, "otelcol_kafka_receiver_offset_lag",
                             "Messages of an assigned partition that are not yet dealt with.", labels, 3);
 }
@@ -96,14 +96,14 @@ static bool add_partition(jg_kafka_consumer *c, const rd_kafka_topic_partition_t
     if (!p)
         return false;
     p->fetched = p->committed = from->offset >= 0 ? from->offset : -1;
-    p->lag = lag_metric(c, from->topic, from->partition);
     c->partitions[c->count++] = p;
     return true;
 }
 
 static void remove_partition(jg_kafka_consumer *c, size_t at)
 {
-    jg_metric_set(c->partitions[at]->lag, 0);
+    if (c->partitions[at]->lag)
+        jg_metric_set(c->partitions[at]->lag, 0);
     jg_kafka_partition_close(c->partitions[at]);
     c->partitions[at] = c->partitions[--c->count];
     c->last = NULL;
@@ -393,12 +393,15 @@ static void measure_lag(jg_kafka_consumer *c)
         return;
     c->lag_at_ns = now + LAG_NS;
     for (size_t i = 0; i < c->count; i++) {
-        int64_t low, high, done = jg_kafka_partition_done(c->partitions[i]);
-        done = done < 0 ? c->partitions[i]->committed : done;
-        if (rd_kafka_get_watermark_offsets(c->rk, c->partitions[i]->topic, c->partitions[i]->id, &low,
-                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-            high >= 0)
-            jg_metric_set(c->partitions[i]->lag, (double)JG_MAX(0, high - JG_MAX(done, low)));
+        jg_kafka_partition *p = c->partitions[i];
+        int64_t low, high, done = jg_kafka_partition_done(p);
+        done = done < 0 ? p->committed : done;
+        if (rd_kafka_get_watermark_offsets(c->rk, p->topic, p->id, &low, &high) !=
+                RD_KAFKA_RESP_ERR_NO_ERROR ||
+            high < 0)
+            continue; /* not known before the first fetch */
+        p->lag = p->lag ? p->lag : lag_metric(c, p);
+        jg_metric_set(p->lag, (double)JG_MAX(0, high - JG_MAX(done, low)));
     }
 }
 

@@ -36,7 +36,7 @@ typedef struct jg_kafka_partition {
     bool paused;
     int64_t fetched;   /* next offset that librdkafka shall bring; -1: unknown */
     int64_t committed; /* as the brokers know it; -1: unknown */
-    jg_metric *lag;
+    jg_metric *lag;    /* NULL: not known yet */
     /* with the mutex */
     jg_kafka_node *first, **last;
     uint64_t bytes;
