@@ -15,8 +15,21 @@ import { openFiles } from './trace/open';
 function Late<P extends object>({ load, props }: { load: () => Promise<ComponentType<P>>; props: P }) {
   const [page, setPage] = useState<{ of: ComponentType<P> }>();
   const [failed, fail] = useState(false);
-  useEffect(() => { load().then((of) => setPage({ of }), () => fail(true)); }, []);
-  if (failed) return <div class="center" role="alert"><div class="empty"><h2>This part of the page could not be loaded.</h2><button onClick={() => location.reload()}>Reload</button></div></div>;
+  useEffect(() => {
+    load().then(
+      (of) => setPage({ of }),
+      () => fail(true),
+    );
+  }, []);
+  if (failed)
+    return (
+      <div class="center" role="alert">
+        <div class="empty">
+          <h2>This part of the page could not be loaded.</h2>
+          <button onClick={() => location.reload()}>Reload</button>
+        </div>
+      </div>
+    );
   if (!page) return <Loading what="Loading the page…" />;
   return <page.of {...props} />;
 }
@@ -29,13 +42,28 @@ const monitorPage = () => import('./pages/monitor').then((m) => m.MonitorPage);
 function Page() {
   const at = path.value;
   const compare = /^\/trace\/([^/]*)\.\.\.([^/]*)$/.exec(at);
-  if (compare) return <Late key="compare" load={comparePage} props={{ a: decodeURIComponent(compare[1]!), b: decodeURIComponent(compare[2]!) }} />;
+  if (compare)
+    return (
+      <Late
+        key="compare"
+        load={comparePage}
+        props={{ a: decodeURIComponent(compare[1]), b: decodeURIComponent(compare[2]) }}
+      />
+    );
   const trace = /^\/trace\/([^/]+)$/.exec(at);
-  if (trace) return <Late key={at} load={tracePage} props={{ id: decodeURIComponent(trace[1]!) }} />;
+  if (trace) return <Late key={at} load={tracePage} props={{ id: decodeURIComponent(trace[1]) }} />;
   if (at === '/dependencies') return <Late key="map" load={mapPage} props={{}} />;
   if (at === '/monitor') return <Late key="monitor" load={monitorPage} props={{}} />;
   if (at === '/' || at === '/search') return <SearchPage />;
-  return <div class="center"><div class="empty"><h2>There is no such page</h2><p>{at}</p><a href={hrefTo('/search')}>Go to the search</a></div></div>;
+  return (
+    <div class="center">
+      <div class="empty">
+        <h2>There is no such page</h2>
+        <p>{at}</p>
+        <a href={hrefTo('/search')}>Go to the search</a>
+      </div>
+    </div>
+  );
 }
 
 function Nav() {
@@ -46,8 +74,15 @@ function Nav() {
   ];
   if (config.dependencies.menuEnabled) links.push(['/dependencies', 'Map', at === '/dependencies']);
   if (config.monitor.menuEnabled) links.push(['/monitor', 'Monitor', at === '/monitor']);
-  return <nav aria-label="Pages">{links.map(([to, text, current]) =>
-    <a key={to} href={hrefTo(to)} aria-current={current ? 'page' : undefined}>{text}</a>)}</nav>;
+  return (
+    <nav aria-label="Pages">
+      {links.map(([to, text, current]) => (
+        <a key={to} href={hrefTo(to)} aria-current={current ? 'page' : undefined}>
+          {text}
+        </a>
+      ))}
+    </nav>
+  );
 }
 
 function Lookup() {
@@ -61,45 +96,95 @@ function Lookup() {
     else go(hrefTo('/search', { service: wanted, lookback: config.search.defaultLookback }));
     setText('');
   };
-  return <form role="search" onSubmit={submit}>
-    <input id="lookup" aria-label="Trace ID or service" placeholder="Trace ID or service" autocomplete="off" spellcheck={false} value={text}
-      onInput={(e) => setText(e.currentTarget.value)} /><kbd aria-hidden="true">Ctrl K</kbd></form>;
+  return (
+    <form role="search" onSubmit={submit}>
+      <input
+        id="lookup"
+        aria-label="Trace ID or service"
+        placeholder="Trace ID or service"
+        autocomplete="off"
+        spellcheck={false}
+        value={text}
+        onInput={(e) => setText(e.currentTarget.value)}
+      />
+      <kbd aria-hidden="true">Ctrl K</kbd>
+    </form>
+  );
 }
 
 function Header() {
   const next = { system: 'light', light: 'dark', dark: 'system' } as const;
   const names = { system: 'Theme: as the system', light: 'Theme: light', dark: 'Theme: dark' };
   const icons = { system: '◐', light: '☀', dark: '☾' };
-  return <header class="top">
-    <a class="brand" href={hrefTo('/search')}><svg viewBox="0 0 22 22" fill="currentColor" aria-hidden="true">
-      <rect x="1" y="3" width="19" height="4" rx="2" /><rect x="4" y="9" width="11" height="4" rx="2" opacity=".75" /><rect x="10" y="15" width="9" height="4" rx="2" opacity=".55" /></svg><span>Jaeger</span></a>
-    <Nav />
-    <Lookup />
-    {config.menu.map((item) => <CustomMenu key={item.label} item={item} />)}
-    {config.themes.enabled && <button class="quiet" title={names[theme.value]} aria-label={names[theme.value]} onClick={() => setTheme(next[theme.value])}>{icons[theme.value]}</button>}
-    <button class="quiet" title="Keys (?)" aria-label="Keyboard help" onClick={openHelp}>?</button>
-  </header>;
+  return (
+    <header class="top">
+      <a class="brand" href={hrefTo('/search')}>
+        <svg viewBox="0 0 22 22" fill="currentColor" aria-hidden="true">
+          <rect x="1" y="3" width="19" height="4" rx="2" />
+          <rect x="4" y="9" width="11" height="4" rx="2" opacity=".75" />
+          <rect x="10" y="15" width="9" height="4" rx="2" opacity=".55" />
+        </svg>
+        <span>Jaeger</span>
+      </a>
+      <Nav />
+      <Lookup />
+      {config.menu.map((item) => (
+        <CustomMenu key={item.label} item={item} />
+      ))}
+      {config.themes.enabled && (
+        <button
+          class="quiet"
+          title={names[theme.value]}
+          aria-label={names[theme.value]}
+          onClick={() => setTheme(next[theme.value])}
+        >
+          {icons[theme.value]}
+        </button>
+      )}
+      <button class="quiet" title="Keys (?)" aria-label="Keyboard help" onClick={openHelp}>
+        ?
+      </button>
+    </header>
+  );
 }
 
 function CustomMenu({ item }: { item: (typeof config.menu)[number] }) {
-  const link = (one: typeof item) => { const url = one.url && safeUrl(one.url); return url ? <a key={one.label} href={url} target={one.anchorTarget ?? '_blank'} rel="noopener noreferrer">{one.label}</a> : null; };
+  const link = (one: typeof item) => {
+    const url = one.url && safeUrl(one.url);
+    return url ? (
+      <a key={one.label} href={url} target={one.anchorTarget ?? '_blank'} rel="noopener noreferrer">
+        {one.label}
+      </a>
+    ) : null;
+  };
   return item.items ? <Menu label={item.label}>{item.items.map(link)}</Menu> : link(item);
 }
 
 let chord = 0;
 function onKey(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
-  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && (target as HTMLInputElement).type !== 'checkbox';
+  const typing =
+    /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && (target as HTMLInputElement).type !== 'checkbox';
   if ((event.ctrlKey || event.metaKey) && event.key === 'k') {
     event.preventDefault();
     document.getElementById('lookup')?.focus();
     return;
   }
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === '?') { openHelp(); return; }
-  if (event.key === 'g') { chord = Date.now(); return; }
+  if (event.key === '?') {
+    openHelp();
+    return;
+  }
+  if (event.key === 'g') {
+    chord = Date.now();
+    return;
+  }
   const to = { s: '/search', c: '/trace/...', m: '/dependencies', o: '/monitor' }[event.key];
-  if (to && Date.now() - chord < 1000) { event.stopImmediatePropagation(); chord = 0; go(hrefTo(to)); }
+  if (to && Date.now() - chord < 1000) {
+    event.stopImmediatePropagation();
+    chord = 0;
+    go(hrefTo(to));
+  }
 }
 
 async function onDrop(event: DragEvent): Promise<void> {
@@ -119,12 +204,26 @@ function App() {
     if (forced === 'dark' || forced === 'light') setTheme(forced, false);
   }, []);
   const embedded = param('uiEmbed') === 'v0';
-  return <>
-    <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current?.focus(); }}>Skip to the content</a>
-    {!embedded && <Header />}
-    <main id="main" tabIndex={-1} ref={main}><Page /></main>
-    <Help /><Toast />
-  </>;
+  return (
+    <>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(e) => {
+          e.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
+      {!embedded && <Header />}
+      <main id="main" tabIndex={-1} ref={main}>
+        <Page />
+      </main>
+      <Help />
+      <Toast />
+    </>
+  );
 }
 
 render(<App />, document.getElementById('app')!);

@@ -4,7 +4,20 @@ import { prefix } from './router';
 import { type OtlpDocument } from '../trace/otlp';
 
 export class ApiError extends Error {
-  constructor(message: string, readonly status: number) { super(message); }
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+/** For the end of a promise: passes on why it failed, unless it was given up. */
+export function failed(say: (message: string, error: Error) => void): (error: unknown) => void {
+  return (cause) => {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    if (error.name !== 'AbortError') say(error.message, error);
+  };
 }
 
 function reason(text: string, response: Response): string {
@@ -12,8 +25,12 @@ function reason(text: string, response: Response): string {
     const body = JSON.parse(text) as { errors?: { msg?: string }[]; error?: { message?: string } };
     const message = body.errors?.[0]?.msg ?? body.error?.message;
     if (message) return message;
-  } catch { /* not JSON: shown as it is */ }
-  return text.length > 0 && text.length < 300 && !text.startsWith('<') ? text.trim() : `${response.status} ${response.statusText}`;
+  } catch {
+    /* not JSON: shown as it is */
+  }
+  return text.length > 0 && text.length < 300 && !text.startsWith('<')
+    ? text.trim()
+    : `${response.status} ${response.statusText}`;
 }
 
 export async function ask(path: string, init?: RequestInit): Promise<Response> {
@@ -33,43 +50,81 @@ async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 export async function services(): Promise<string[]> {
-  return [...((await json<{ services?: string[] }>('api/v3/services')).services ?? [])].sort((a, b) => a.localeCompare(b));
+  return [...((await json<{ services?: string[] }>('api/v3/services')).services ?? [])].sort((a, b) =>
+    a.localeCompare(b),
+  );
 }
 
-export interface Operation { name: string; spanKind: string }
+export interface Operation {
+  name: string;
+  spanKind: string;
+}
 export async function operations(service: string): Promise<Operation[]> {
-  return (await json<{ operations?: Operation[] }>(`api/v3/operations?service=${encodeURIComponent(service)}`)).operations ?? [];
+  return (
+    (await json<{ operations?: Operation[] }>(`api/v3/operations?service=${encodeURIComponent(service)}`))
+      .operations ?? []
+  );
 }
 
 export interface Summary {
-  traceId: string; root: string; rootService: string; startMs: number; durationNs: number; spans: number; errors: number;
-  orphans: number; services: { name: string; spans: number; errors: number }[];
+  traceId: string;
+  root: string;
+  rootService: string;
+  startMs: number;
+  durationNs: number;
+  spans: number;
+  errors: number;
+  orphans: number;
+  services: { name: string; spans: number; errors: number }[];
 }
 
 interface WireSummary {
-  traceId: string; rootServiceName?: string; rootOperationName?: string; minStartTimeUnixNano?: string; maxEndTimeUnixNano?: string;
-  spanCount?: number; errorSpanCount?: number; orphanSpanCount?: number;
+  traceId: string;
+  rootServiceName?: string;
+  rootOperationName?: string;
+  minStartTimeUnixNano?: string;
+  maxEndTimeUnixNano?: string;
+  spanCount?: number;
+  errorSpanCount?: number;
+  orphanSpanCount?: number;
   services?: { name?: string; spanCount?: number; errorSpanCount?: number }[];
 }
 
 function summaryOf(s: WireSummary): Summary {
-  const start = BigInt(s.minStartTimeUnixNano ?? '0'), end = BigInt(s.maxEndTimeUnixNano ?? '0');
+  const start = BigInt(s.minStartTimeUnixNano ?? '0'),
+    end = BigInt(s.maxEndTimeUnixNano ?? '0');
   return {
-    traceId: s.traceId, root: s.rootOperationName ?? '', rootService: s.rootServiceName ?? '',
-    startMs: Number(start / 1000n) / 1000, durationNs: end > start ? Number(end - start) : 0,
-    spans: s.spanCount ?? 0, errors: s.errorSpanCount ?? 0, orphans: s.orphanSpanCount ?? 0,
-    services: (s.services ?? []).map((x) => ({ name: x.name ?? '', spans: x.spanCount ?? 0, errors: x.errorSpanCount ?? 0 })),
+    traceId: s.traceId,
+    root: s.rootOperationName ?? '',
+    rootService: s.rootServiceName ?? '',
+    startMs: Number(start / 1000n) / 1000,
+    durationNs: end > start ? Number(end - start) : 0,
+    spans: s.spanCount ?? 0,
+    errors: s.errorSpanCount ?? 0,
+    orphans: s.orphanSpanCount ?? 0,
+    services: (s.services ?? []).map((x) => ({
+      name: x.name ?? '',
+      spans: x.spanCount ?? 0,
+      errors: x.errorSpanCount ?? 0,
+    })),
   };
 }
 
 export interface Find {
-  service?: string; operation?: string; startMs: number; endMs: number; limit: number; minDuration?: string; maxDuration?: string;
+  service?: string;
+  operation?: string;
+  startMs: number;
+  endMs: number;
+  limit: number;
+  minDuration?: string;
+  maxDuration?: string;
   tags?: Record<string, string>;
 }
 
 export async function search(find: Find, signal?: AbortSignal): Promise<Summary[]> {
   const query = new URLSearchParams({
-    'query.startTimeMin': new Date(find.startMs).toISOString(), 'query.startTimeMax': new Date(find.endMs).toISOString(),
+    'query.startTimeMin': new Date(find.startMs).toISOString(),
+    'query.startTimeMax': new Date(find.endMs).toISOString(),
     'query.searchDepth': String(find.limit),
   });
   if (find.service) query.set('query.serviceName', find.service);
@@ -77,16 +132,21 @@ export async function search(find: Find, signal?: AbortSignal): Promise<Summary[
   if (find.minDuration) query.set('query.durationMin', find.minDuration);
   if (find.maxDuration) query.set('query.durationMax', find.maxDuration);
   if (find.tags && Object.keys(find.tags).length) query.set('query.attributes', JSON.stringify(find.tags));
-  return ((await json<{ summaries?: WireSummary[] }>(`api/v3/trace-summaries?${query}`, signal)).summaries ?? []).map(summaryOf);
+  return (
+    (await json<{ summaries?: WireSummary[] }>(`api/v3/trace-summaries?${query}`, signal)).summaries ?? []
+  ).map(summaryOf);
 }
 
 /** Undefined: the server has no columns (a foreign backend). */
 export async function traceColumns(id: string, signal?: AbortSignal): Promise<ArrayBuffer | undefined> {
   try {
     const response = await ask(`api/ui/v1/trace/${encodeURIComponent(id)}`, { signal });
-    return response.headers.get('content-type')?.startsWith('application/x-trace-columns') ? await response.arrayBuffer() : undefined;
+    return response.headers.get('content-type')?.startsWith('application/x-trace-columns')
+      ? await response.arrayBuffer()
+      : undefined;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404 && error.message.includes('page not found')) return undefined;
+    if (error instanceof ApiError && error.status === 404 && error.message.includes('page not found'))
+      return undefined;
     throw error;
   }
 }
@@ -99,25 +159,47 @@ export function spanDetails(id: string, spanIds: string[], signal?: AbortSignal)
   return json<OtlpDocument>(`api/ui/v1/trace/${id}/spans?ids=${spanIds.join(',')}`, signal);
 }
 
-export function findInTrace(id: string, query: string, signal?: AbortSignal): Promise<{ n: number; matches: number[] }> {
+export function findInTrace(
+  id: string,
+  query: string,
+  signal?: AbortSignal,
+): Promise<{ n: number; matches: number[] }> {
   return json(`api/ui/v1/trace/${id}/find?q=${encodeURIComponent(query)}`, signal);
 }
 
-export async function archive(id: string): Promise<void> { await ask(`api/archive/${id}`, { method: 'POST' }); }
+export async function archive(id: string): Promise<void> {
+  await ask(`api/archive/${id}`, { method: 'POST' });
+}
 
-export interface Edge { parent: string; child: string; callCount: number }
+export interface Edge {
+  parent: string;
+  child: string;
+  callCount: number;
+}
 export async function dependencies(endMs: number, lookbackMs: number, signal?: AbortSignal): Promise<Edge[]> {
-  const answer = await json<{ data?: Edge[] } | Edge[]>(`api/dependencies?endTs=${endMs}&lookback=${lookbackMs}`, signal);
+  const answer = await json<{ data?: Edge[] } | Edge[]>(
+    `api/dependencies?endTs=${endMs}&lookback=${lookbackMs}`,
+    signal,
+  );
   return (Array.isArray(answer) ? answer : answer.data) ?? [];
 }
 
-export interface Series { labels: Record<string, string>; points: [number, number | null][] }
+export interface Series {
+  labels: Record<string, string>;
+  points: [number, number | null][];
+}
 interface WireMetrics {
-  metrics?: { labels?: { name: string; value: string }[];
-    metricPoints?: { timestamp: string; gaugeValue?: { doubleValue?: number | string } }[] }[];
+  metrics?: {
+    labels?: { name: string; value: string }[];
+    metricPoints?: { timestamp: string; gaugeValue?: { doubleValue?: number | string } }[];
+  }[];
 }
 
-export async function metrics(kind: 'latencies' | 'calls' | 'errors', query: Record<string, string>, signal?: AbortSignal): Promise<Series[]> {
+export async function metrics(
+  kind: 'latencies' | 'calls' | 'errors',
+  query: Record<string, string>,
+  signal?: AbortSignal,
+): Promise<Series[]> {
   const answer = await json<WireMetrics>(`api/metrics/${kind}?${new URLSearchParams(query)}`, signal);
   return (answer.metrics ?? []).map((m) => ({
     labels: Object.fromEntries((m.labels ?? []).map((l) => [l.name, l.value])),

@@ -20,7 +20,9 @@ export function setTheme(next: Theme, keep = true): void {
   try {
     if (keep && next === 'system') localStorage.removeItem('jaeger.theme');
     else if (keep) localStorage.setItem('jaeger.theme', next);
-  } catch { /* storage is off */ }
+  } catch {
+    /* storage is off */
+  }
   apply();
 }
 
@@ -35,10 +37,22 @@ export function hash(text: string): number {
 
 /** Hues that can be told apart, without the reds (errors have those). */
 const HUES = [52, 72, 96, 122, 146, 168, 192, 216, 240, 262, 284, 304, 326, 348];
-const SHADES = { light: [[0.54, 0.13], [0.62, 0.12], [0.46, 0.11]], dark: [[0.7, 0.12], [0.8, 0.09], [0.62, 0.13]] } as const;
+const SHADES = {
+  light: [
+    [0.54, 0.13],
+    [0.62, 0.12],
+    [0.46, 0.11],
+  ],
+  dark: [
+    [0.7, 0.12],
+    [0.8, 0.09],
+    [0.62, 0.13],
+  ],
+} as const;
 
 export function serviceColor(service: string, dark = isDark.value): string {
-  const h = hash(service), [light, chroma] = SHADES[dark ? 'dark' : 'light'][Math.floor(h / 16) % 3]!;
+  const h = hash(service),
+    [light, chroma] = SHADES[dark ? 'dark' : 'light'][Math.floor(h / 16) % 3];
   return `oklch(${light} ${chroma} ${HUES[Math.floor(h / 64) % HUES.length]})`;
 }
 
@@ -46,7 +60,10 @@ const tokens = new Map<string, string>();
 let tokensOf: boolean | undefined;
 /** The value of a CSS custom property, for canvases. */
 export function token(name: string): string {
-  if (tokensOf !== isDark.value) { tokens.clear(); tokensOf = isDark.value; }
+  if (tokensOf !== isDark.value) {
+    tokens.clear();
+    tokensOf = isDark.value;
+  }
   let value = tokens.get(name);
   if (value === undefined) {
     value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the server wrote into the page: Jaeger's UI configuration (the keys that make sense here) and capabilities.
 
-export interface LinkPattern { type: string; key?: string | string[]; value?: string; url: string; text: string }
-export interface MenuItem { label: string; url?: string; anchorTarget?: string; items?: MenuItem[] }
+export interface LinkPattern {
+  type: string;
+  key?: string | string[];
+  value?: string;
+  url: string;
+  text: string;
+}
+export interface MenuItem {
+  label: string;
+  url?: string;
+  anchorTarget?: string;
+  items?: MenuItem[];
+}
 
 export interface Config {
   archiveEnabled: boolean;
@@ -19,10 +30,17 @@ export interface Config {
   linkPatterns: LinkPattern[];
 }
 
-export interface Capabilities { archiveStorage: boolean; metricsStorage: boolean; searchWithoutServiceName: boolean }
+export interface Capabilities {
+  archiveStorage: boolean;
+  metricsStorage: boolean;
+  searchWithoutServiceName: boolean;
+}
 
 declare global {
-  interface Window { getJaegerUiConfig?: () => unknown; getJaegerBackendCapabilities?: () => unknown }
+  interface Window {
+    getJaegerUiConfig?: () => unknown;
+    getJaegerBackendCapabilities?: () => unknown;
+  }
 }
 
 const defaults: Config = {
@@ -53,17 +71,25 @@ export function merge<T>(base: T, over: unknown): T {
 }
 
 function ask(of: (() => unknown) | undefined): unknown {
-  try { return of?.(); } catch { return undefined; }
+  try {
+    return of?.();
+  } catch {
+    return undefined;
+  }
 }
 
 export const config: Config = merge(defaults, ask(window.getJaegerUiConfig));
 export const capabilities: Capabilities = merge(
-  { archiveStorage: false, metricsStorage: false, searchWithoutServiceName: false }, ask(window.getJaegerBackendCapabilities));
+  { archiveStorage: false, metricsStorage: false, searchWithoutServiceName: false },
+  ask(window.getJaegerBackendCapabilities),
+);
 
 /** Only these may stand behind a configured link: no script runs by a click. */
 export function safeUrl(url: string): string | undefined {
   try {
     const parsed = new URL(url, document.baseURI);
     return ['http:', 'https:', 'mailto:'].includes(parsed.protocol) ? url : undefined;
-  } catch { return undefined; }
+  } catch {
+    return undefined;
+  }
 }

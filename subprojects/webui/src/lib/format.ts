@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Durations, times and the small languages of the search form. Durations are nanoseconds in doubles.
 
-const UNITS: [number, string][] = [[86400e9, 'd'], [3600e9, 'h'], [60e9, 'm'], [1e9, 's'], [1e6, 'ms'], [1e3, 'µs']];
+const UNITS: [number, string][] = [
+  [86400e9, 'd'],
+  [3600e9, 'h'],
+  [60e9, 'm'],
+  [1e9, 's'],
+  [1e6, 'ms'],
+  [1e3, 'µs'],
+];
 
 /** 1.23 ms, 2 m 5 s: three digits at most, the next unit above a minute. */
 export function duration(ns: number): string {
   if (!Number.isFinite(ns)) return '–';
   if (ns < 0) return '−' + duration(-ns);
   for (let i = 0; i < UNITS.length; i++) {
-    const [size, name] = UNITS[i]!;
+    const [size, name] = UNITS[i];
     if (ns < size) continue;
     if (size >= 60e9) {
-      const [nextSize, nextName] = UNITS[i + 1]!;
+      const [nextSize, nextName] = UNITS[i + 1];
       const whole = Math.floor(ns / size);
       const rest = Math.floor((ns - whole * size) / nextSize);
       return rest ? `${whole} ${name} ${rest} ${nextName}` : `${whole} ${name}`;
@@ -24,17 +31,31 @@ export function duration(ns: number): string {
 
 function trim(value: number): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return value.toFixed(digits).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
+  return value
+    .toFixed(digits)
+    .replace(/(\.\d*?)0+$/, '$1')
+    .replace(/\.$/, '');
 }
 
-const GO_UNITS: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+const GO_UNITS: Record<string, number> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
 
 /** A Go duration ("1.2s", "1m30s") in ns; undefined: not one. */
 export function parseDuration(text: string): number | undefined {
   const clean = text.replace(/\s+/g, '');
-  if (!/^(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$/.test(clean)) return undefined;
+  if (!/^(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$/.test(clean))
+    return undefined;
   let total = 0;
-  for (const [, number, unit] of clean.matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/g)) total += Number(number) * GO_UNITS[unit!]!;
+  for (const [, number, unit] of clean.matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/g))
+    total += Number(number) * GO_UNITS[unit];
   return total;
 }
 
@@ -42,17 +63,19 @@ export function parseDuration(text: string): number | undefined {
 export function parseLookback(text: string): number | undefined {
   const match = /^(\d+)(s|m|h|d|w)$/.exec(text);
   if (!match) return undefined;
-  return Number(match[1]) * { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3, w: 604800e3 }[match[2] as 's']!;
+  return Number(match[1]) * { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3, w: 604800e3 }[match[2] as 's'];
 }
 
 /** key=value pairs, values may be quoted. @throws Error saying where */
 export function parseTags(text: string): Record<string, string> {
   const tags: Record<string, string> = {};
   let at = 0;
-  const space = () => { while (at < text.length && /\s/.test(text[at]!)) at++; };
+  const space = () => {
+    while (at < text.length && /\s/.test(text[at])) at++;
+  };
   for (space(); at < text.length; space()) {
     const begin = at;
-    while (at < text.length && !/[\s=]/.test(text[at]!)) at++;
+    while (at < text.length && !/[\s=]/.test(text[at])) at++;
     const key = text.slice(begin, at);
     if (!key) throw new Error(`a key is missing before "=" at ${begin + 1}`);
     if (text[at] !== '=') throw new Error(`"${key}" needs a value: ${key}=…`);
@@ -67,7 +90,7 @@ export function parseTags(text: string): Record<string, string> {
       at++;
     } else {
       const from = at;
-      while (at < text.length && !/\s/.test(text[at]!)) at++;
+      while (at < text.length && !/\s/.test(text[at])) at++;
       value = text.slice(from, at);
     }
     tags[key] = value;
@@ -77,27 +100,53 @@ export function parseTags(text: string): Record<string, string> {
 
 export function formatTags(tags: Record<string, string>): string {
   return Object.entries(tags)
-    .map(([key, value]) => `${key}=${/^[^\s"\\]+$/.test(value) ? value : `"${value.replace(/[\\"]/g, '\\$&')}"`}`)
+    .map(
+      ([key, value]) =>
+        `${key}=${/^[^\s"\\]+$/.test(value) ? value : `"${value.replace(/[\\"]/g, '\\$&')}"`}`,
+    )
     .join(' ');
 }
 
 const numbers = new Intl.NumberFormat();
-export function count(n: number): string { return numbers.format(n); }
-export function plural(n: number, one: string, many = one + 's'): string { return `${count(n)} ${n === 1 ? one : many}`; }
+export function count(n: number): string {
+  return numbers.format(n);
+}
+export function plural(n: number, one: string, many = one + 's'): string {
+  return `${count(n)} ${n === 1 ? one : many}`;
+}
 
 const times = new Intl.DateTimeFormat(undefined, {
-  year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3,
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const dayClock = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
-export function time(ms: number): string { return times.format(ms); }
-export function shortTime(ms: number, spanMs = 0): string { return (spanMs > 86400e3 ? dayClock : clock).format(ms); }
+const dayClock = new Intl.DateTimeFormat(undefined, {
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+});
+export function time(ms: number): string {
+  return times.format(ms);
+}
+export function shortTime(ms: number, spanMs = 0): string {
+  return (spanMs > 86400e3 ? dayClock : clock).format(ms);
+}
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 export function ago(ms: number, now = Date.now()): string {
   const seconds = (ms - now) / 1000;
-  for (const [size, unit] of [[86400, 'day'], [3600, 'hour'], [60, 'minute']] as const)
+  for (const [size, unit] of [
+    [86400, 'day'],
+    [3600, 'hour'],
+    [60, 'minute'],
+  ] as const)
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
   return relative.format(Math.round(seconds), 'second');
 }
@@ -116,5 +165,5 @@ export function ticks(from: number, to: number, wanted: number): number[] {
 
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   if (sorted.length === 0) return 0;
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 }

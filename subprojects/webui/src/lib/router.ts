@@ -5,10 +5,15 @@ import { computed, signal } from '@preact/signals';
 /** "/" or "/jaeger/": what the server wrote into <base>. */
 export const prefix = new URL(document.baseURI).pathname;
 
-interface Place { path: string; query: URLSearchParams }
+interface Place {
+  path: string;
+  query: URLSearchParams;
+}
 
 function here(): Place {
-  const path = location.pathname.startsWith(prefix) ? location.pathname.slice(prefix.length) : location.pathname.slice(1);
+  const path = location.pathname.startsWith(prefix)
+    ? location.pathname.slice(prefix.length)
+    : location.pathname.slice(1);
   return { path: '/' + path.replace(/\/+$/, ''), query: new URLSearchParams(location.search) };
 }
 
@@ -18,7 +23,8 @@ export const path = computed(() => place.value.path);
 export function hrefTo(to: string, query?: Record<string, string | undefined> | URLSearchParams): string {
   const params = query instanceof URLSearchParams ? query : new URLSearchParams();
   if (query && !(query instanceof URLSearchParams))
-    for (const [key, value] of Object.entries(query)) if (value !== undefined && value !== '') params.set(key, value);
+    for (const [key, value] of Object.entries(query))
+      if (value !== undefined && value !== '') params.set(key, value);
   const text = params.toString();
   return prefix + to.replace(/^\//, '') + (text ? '?' + text : '');
 }
@@ -46,10 +52,20 @@ export function param(name: string): string | undefined {
   return place.value.query.get(name) ?? undefined;
 }
 
-window.addEventListener('popstate', () => { place.value = here(); });
+window.addEventListener('popstate', () => {
+  place.value = here();
+});
 // Plain left clicks on our own links stay in the page.
 document.addEventListener('click', (event) => {
-  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (
+    event.defaultPrevented ||
+    event.button !== 0 ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   const link = (event.target as Element | null)?.closest?.('a[href]') as HTMLAnchorElement | null;
   if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return;
   if (!link.pathname.startsWith(prefix) || link.pathname.startsWith(prefix + 'api/')) return;

@@ -38,17 +38,24 @@ export interface Trace extends Columns {
 function byStart(c: Columns): Uint32Array {
   const order = new Uint32Array(c.n);
   for (let i = 0; i < c.n; i++) order[i] = i;
-  return order.sort((a, b) => c.start[a]! - c.start[b]! || c.duration[b]! - c.duration[a]! || a - b);
+  return order.sort((a, b) => c.start[a] - c.start[b] || c.duration[b] - c.duration[a] || a - b);
 }
 
 /** Preorder of the forest; each span exactly once, whatever the parents claim. Cycles are cut at their earliest span. */
 function preorder(c: Columns, sorted: Uint32Array): { order: Uint32Array; parent: Int32Array } {
-  const head = new Int32Array(c.n).fill(-1), next = new Int32Array(c.n).fill(-1);
+  const head = new Int32Array(c.n).fill(-1),
+    next = new Int32Array(c.n).fill(-1);
   for (let k = c.n - 1; k >= 0; k--) {
-    const i = sorted[k]!, p = c.parent[i]!;
-    if (p >= 0) { next[i] = head[p]!; head[p] = i; }
+    const i = sorted[k],
+      p = c.parent[i];
+    if (p >= 0) {
+      next[i] = head[p]!;
+      head[p] = i;
+    }
   }
-  const order = new Uint32Array(c.n), parent = new Int32Array(c.n).fill(-1), seen = new Uint8Array(c.n);
+  const order = new Uint32Array(c.n),
+    parent = new Int32Array(c.n).fill(-1),
+    seen = new Uint8Array(c.n);
   const stack = new Int32Array(c.n + 1);
   let count = 0;
   const walk = (root: number) => {
@@ -56,10 +63,10 @@ function preorder(c: Columns, sorted: Uint32Array): { order: Uint32Array; parent
     stack[top++] = root;
     seen[root] = 1;
     while (top > 0) {
-      const i = stack[--top]!;
+      const i = stack[--top];
       order[count++] = i;
       const from = top;
-      for (let k = head[i]!; k >= 0; k = next[k]!) {
+      for (let k = head[i]; k >= 0; k = next[k]!) {
         if (seen[k]) continue;
         seen[k] = 1;
         parent[k] = i;
@@ -68,14 +75,14 @@ function preorder(c: Columns, sorted: Uint32Array): { order: Uint32Array; parent
       stack.subarray(from, top).reverse();
     }
   };
-  for (const i of sorted) if (c.parent[i]! < 0) walk(i);
+  for (const i of sorted) if (c.parent[i] < 0) walk(i);
   for (const i of sorted) if (!seen[i]) walk(i);
   return { order, parent };
 }
 
 function permute<T extends Float64Array | Uint32Array | Uint8Array>(from: T, order: Uint32Array): T {
   const to = from.slice() as T;
-  for (let row = 0; row < order.length; row++) to[row] = from[order[row]!]!;
+  for (let row = 0; row < order.length; row++) to[row] = from[order[row]]!;
   return to;
 }
 
@@ -83,30 +90,58 @@ export function build(c: Columns): Trace {
   const { n } = c;
   const { order, parent: oldParent } = preorder(c, byStart(c));
   const rowOf = new Int32Array(n);
-  for (let row = 0; row < n; row++) rowOf[order[row]!] = row;
+  for (let row = 0; row < n; row++) rowOf[order[row]] = row;
   const ids = new Uint8Array(8 * n);
-  const parent = new Int32Array(n), depth = new Int32Array(n), size = new Int32Array(n).fill(1), errorsBelow = new Int32Array(n);
+  const parent = new Int32Array(n),
+    depth = new Int32Array(n),
+    size = new Int32Array(n).fill(1),
+    errorsBelow = new Int32Array(n);
   const flags = permute(c.flags, order);
-  let maxDepth = 0, errors = 0, orphans = 0, end = 0;
+  let maxDepth = 0,
+    errors = 0,
+    orphans = 0,
+    end = 0;
   for (let row = 0; row < n; row++) {
-    const from = order[row]!, p = oldParent[from]!;
+    const from = order[row],
+      p = oldParent[from];
     ids.set(c.ids.subarray(8 * from, 8 * from + 8), 8 * row);
-    parent[row] = p < 0 ? -1 : rowOf[p]!;
-    if (p < 0 && c.parent[from]! >= 0) flags[row]! |= Flag.orphan;
-    depth[row] = p < 0 ? 0 : depth[parent[row]!]! + 1;
-    maxDepth = Math.max(maxDepth, depth[row]!);
-    if (flags[row]! & Flag.error) { errors++; errorsBelow[row] = 1; }
-    if (flags[row]! & Flag.orphan) orphans++;
-    end = Math.max(end, c.start[from]! + c.duration[from]!);
+    parent[row] = p < 0 ? -1 : rowOf[p];
+    if (p < 0 && c.parent[from] >= 0) flags[row] |= Flag.orphan;
+    depth[row] = p < 0 ? 0 : depth[parent[row]] + 1;
+    maxDepth = Math.max(maxDepth, depth[row]);
+    if (flags[row] & Flag.error) {
+      errors++;
+      errorsBelow[row] = 1;
+    }
+    if (flags[row] & Flag.orphan) orphans++;
+    end = Math.max(end, c.start[from] + c.duration[from]);
   }
   for (let row = n - 1; row >= 0; row--) {
-    const p = parent[row]!;
-    if (p >= 0) { size[p]! += size[row]!; errorsBelow[p]! += errorsBelow[row]!; }
+    const p = parent[row];
+    if (p >= 0) {
+      size[p] += size[row];
+      errorsBelow[p] += errorsBelow[row];
+    }
   }
   const trace: Trace = {
-    ...c, ids, parent, depth, size, rowOf, flags, errorsBelow, maxDepth, errors, orphans, end,
-    start: permute(c.start, order), duration: permute(c.duration, order), service: permute(c.service, order),
-    name: permute(c.name, order), kind: permute(c.kind, order), self: new Float64Array(n),
+    ...c,
+    ids,
+    parent,
+    depth,
+    size,
+    rowOf,
+    flags,
+    errorsBelow,
+    maxDepth,
+    errors,
+    orphans,
+    end,
+    start: permute(c.start, order),
+    duration: permute(c.duration, order),
+    service: permute(c.service, order),
+    name: permute(c.name, order),
+    kind: permute(c.kind, order),
+    self: new Float64Array(n),
   };
   selfTimes(trace);
   return trace;
@@ -115,20 +150,26 @@ export function build(c: Columns): Trace {
 /** Children come by start, so their union is one sweep. */
 function selfTimes(t: Trace): void {
   for (let i = 0; i < t.n; i++) {
-    const begin = t.start[i]!, end = begin + t.duration[i]!;
-    let covered = 0, at = begin;
-    for (let c = i + 1; c < i + t.size[i]!; c += t.size[c]!) {
-      const from = Math.max(at, t.start[c]!), to = Math.min(end, t.start[c]! + t.duration[c]!);
-      if (to > from) { covered += to - from; at = to; }
+    const begin = t.start[i],
+      end = begin + t.duration[i];
+    let covered = 0,
+      at = begin;
+    for (let c = i + 1; c < i + t.size[i]; c += t.size[c]) {
+      const from = Math.max(at, t.start[c]),
+        to = Math.min(end, t.start[c] + t.duration[c]);
+      if (to > from) {
+        covered += to - from;
+        at = to;
+      }
     }
-    t.self[i] = t.duration[i]! - covered;
+    t.self[i] = t.duration[i] - covered;
   }
 }
 
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 export function spanId(t: Columns, row: number): string {
   let text = '';
-  for (let k = 8 * row; k < 8 * row + 8; k++) text += HEX[t.ids[k]!];
+  for (let k = 8 * row; k < 8 * row + 8; k++) text += HEX[t.ids[k]];
   return text;
 }
 
@@ -145,42 +186,54 @@ export function rowOfSpan(t: Trace, id: string): number {
 
 export function children(t: Trace, row: number): number[] {
   const list: number[] = [];
-  for (let c = row + 1; c < row + t.size[row]!; c += t.size[c]!) list.push(c);
+  for (let c = row + 1; c < row + t.size[row]; c += t.size[c]) list.push(c);
   return list;
 }
 
 /** The segments of time that decided the end, by row: head[row] is its first segment, next[] the further ones. */
-export interface CriticalPath { head: Int32Array; next: number[]; from: number[]; to: number[]; total: Float64Array }
+export interface CriticalPath {
+  head: Int32Array;
+  next: number[];
+  from: number[];
+  to: number[];
+  total: Float64Array;
+}
 
 /** From each root's end backwards: the child that ended last is what was waited for. */
 export function criticalPath(t: Trace): CriticalPath {
-  const path: CriticalPath = { head: new Int32Array(t.n).fill(-1), next: [], from: [], to: [], total: new Float64Array(t.n) };
+  const path: CriticalPath = {
+    head: new Int32Array(t.n).fill(-1),
+    next: [],
+    from: [],
+    to: [],
+    total: new Float64Array(t.n),
+  };
   const add = (row: number, from: number, to: number) => {
     if (to <= from) return;
-    path.next.push(path.head[row]!);
+    path.next.push(path.head[row]);
     path.from.push(from);
     path.to.push(to);
     path.head[row] = path.from.length - 1;
-    path.total[row]! += to - from;
+    path.total[row] += to - from;
   };
   let root = 0; // the one that spans most: others ran beside it
-  for (let r = 0; r < t.n; r += t.size[r]!) if (t.duration[r]! > t.duration[root]!) root = r;
+  for (let r = 0; r < t.n; r += t.size[r]) if (t.duration[r] > t.duration[root]) root = r;
   if (t.n === 0) return path;
-  const work: [number, number][] = [[root, t.start[root]! + t.duration[root]!]];
+  const work: [number, number][] = [[root, t.start[root] + t.duration[root]]];
   for (let step = work.pop(); step; step = work.pop()) {
     const [row, limit] = step;
-    const begin = t.start[row]!;
-    let at = Math.min(limit, begin + t.duration[row]!);
+    const begin = t.start[row];
+    let at = Math.min(limit, begin + t.duration[row]);
     const ended = children(t, row)
-      .map((c) => [c, t.start[c]! + t.duration[c]!] as const)
+      .map((c) => [c, t.start[c] + t.duration[c]] as const)
       .sort((a, b) => b[1] - a[1]);
     for (const [child, childEnd] of ended) {
       const to = Math.min(childEnd, at);
-      if (t.start[child]! >= at || to <= begin || childEnd > begin + t.duration[row]! + 1) continue;
+      if (t.start[child] >= at || to <= begin || childEnd > begin + t.duration[row] + 1) continue;
       if (childEnd > at) continue; // ran beside what was waited for
       add(row, to, at);
       work.push([child, to]);
-      at = Math.max(begin, t.start[child]!);
+      at = Math.max(begin, t.start[child]);
       if (at <= begin) break;
     }
     add(row, begin, at);
@@ -194,7 +247,7 @@ export function visibleRows(t: Trace, folded: Uint8Array, keep?: Uint8Array): In
   let count = 0;
   for (let i = 0; i < t.n;) {
     if (!keep || keep[i]) rows[count++] = i;
-    i += folded[i] ? t.size[i]! : 1;
+    i += folded[i] ? t.size[i] : 1;
   }
   return rows.subarray(0, count);
 }
@@ -202,13 +255,13 @@ export function visibleRows(t: Trace, folded: Uint8Array, keep?: Uint8Array): In
 /** Matches and all their ancestors. */
 export function withAncestors(t: Trace, matches: Uint8Array): Uint8Array {
   const keep = matches.slice();
-  for (let i = t.n - 1; i >= 0; i--) if (keep[i] && t.parent[i]! >= 0) keep[t.parent[i]!] = 1;
+  for (let i = t.n - 1; i >= 0; i--) if (keep[i] && t.parent[i] >= 0) keep[t.parent[i]] = 1;
   return keep;
 }
 
 /** Fold spans at `depth` and below that have children. */
 export function foldFrom(t: Trace, depth: number): Uint8Array {
   const folded = new Uint8Array(t.n);
-  for (let i = 0; i < t.n; i++) if (t.size[i]! > 1 && t.depth[i]! >= depth) folded[i] = 1;
+  for (let i = 0; i < t.n; i++) if (t.size[i] > 1 && t.depth[i] >= depth) folded[i] = 1;
   return folded;
 }

@@ -8,8 +8,12 @@ import { addUpload } from './store';
 /** Traces of files; one trace is opened, several are listed by the search page. */
 export async function openFiles(files: File[]): Promise<void> {
   try {
-    const sources = (await Promise.all(files.map((f) => f.text()))).flatMap((text) => readFile(text)).map(addUpload);
-    if (sources.length === 1) go(hrefTo(`/trace/${sources[0]!.trace.traceId}`));
+    const sources = (await Promise.all(files.map((f) => f.text())))
+      .flatMap((text) => readFile(text))
+      .map(addUpload);
+    if (sources.length === 1) go(hrefTo(`/trace/${sources[0].trace.traceId}`));
     else go(hrefTo('/search', { uploaded: String(sources.length) }));
-  } catch (error) { toast((error as Error).message); }
+  } catch (error) {
+    toast((error as Error).message);
+  }
 }

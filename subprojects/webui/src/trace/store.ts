@@ -22,7 +22,9 @@ export function addUpload(loaded: Loaded): Source {
   uploads.set(source.trace.traceId, source);
   return source;
 }
-export function uploadedTraces(): Source[] { return [...uploads.values()]; }
+export function uploadedTraces(): Source[] {
+  return [...uploads.values()];
+}
 
 export async function load(id: string, signal?: AbortSignal): Promise<Source> {
   const padded = /^[0-9a-f]{1,32}$/i.test(id) ? id.toLowerCase().padStart(32, '0') : id;
@@ -38,7 +40,8 @@ export async function load(id: string, signal?: AbortSignal): Promise<Source> {
 function fromServer(trace: Trace): Source {
   const cache = new Map<number, SpanDetail>();
   return {
-    trace, uploaded: false,
+    trace,
+    uploaded: false,
     async details(rows, signal) {
       const wanted = rows.filter((row) => !cache.has(row));
       for (let at = 0; at < wanted.length; at += AT_ONCE) {
@@ -50,14 +53,17 @@ function fromServer(trace: Trace): Source {
         }
       }
       const result = new Map<number, SpanDetail>();
-      for (const row of rows) { const detail = cache.get(row); if (detail) result.set(row, detail); }
+      for (const row of rows) {
+        const detail = cache.get(row);
+        if (detail) result.set(row, detail);
+      }
       if (cache.size > 5000) cache.clear();
       return result;
     },
     async find(query, signal) {
       const found = new Uint8Array(trace.n);
       const answer = await findInTrace(trace.traceId, query, signal);
-      for (const index of answer.matches) if (index < trace.n) found[trace.rowOf[index]!] = 1;
+      for (const index of answer.matches) if (index < trace.n) found[trace.rowOf[index]] = 1;
       return found;
     },
   };
@@ -65,26 +71,45 @@ function fromServer(trace: Trace): Source {
 
 /** Words and "phrases", as the server splits them. */
 export function words(query: string): string[] {
-  return [...query.matchAll(/"([^"]*)"?|(\S+)/g)].map((m) => (m[1] ?? m[2] ?? '').toLowerCase()).filter(Boolean).slice(0, 16);
+  return [...query.matchAll(/"([^"]*)"?|(\S+)/g)]
+    .map((m) => (m[1] ?? m[2] ?? '').toLowerCase())
+    .filter(Boolean)
+    .slice(0, 16);
 }
 
 function haystack(detail: SpanDetail): string[] {
   const pairs = [...detail.attributes, ...detail.resource, ...detail.events.flatMap((e) => e.attributes)];
-  return [detail.service, detail.name, detail.id, ...detail.events.map((e) => e.name), ...pairs.map((a) => `${a.key}=${textOf(a.value)}`)]
-    .map((text) => text.toLowerCase());
+  return [
+    detail.service,
+    detail.name,
+    detail.id,
+    ...detail.events.map((e) => e.name),
+    ...pairs.map((a) => `${a.key}=${textOf(a.value)}`),
+  ].map((text) => text.toLowerCase());
 }
 
 function fromMemory(loaded: Loaded, uploaded: boolean): Source {
   const trace = build(loaded.columns);
-  const byRow = new Map<number, SpanDetail>(loaded.details.map((detail, i) => [trace.rowOf[i]!, detail]));
+  const byRow = new Map<number, SpanDetail>(loaded.details.map((detail, i) => [trace.rowOf[i], detail]));
   return {
-    trace, uploaded,
-    details: (rows) => Promise.resolve(new Map(rows.flatMap((row) => { const d = byRow.get(row); return d ? [[row, d] as const] : []; }))),
+    trace,
+    uploaded,
+    details: (rows) =>
+      Promise.resolve(
+        new Map(
+          rows.flatMap((row) => {
+            const d = byRow.get(row);
+            return d ? [[row, d] as const] : [];
+          }),
+        ),
+      ),
     find(query) {
-      const found = new Uint8Array(trace.n), wanted = words(query);
+      const found = new Uint8Array(trace.n),
+        wanted = words(query);
       for (const [row, detail] of byRow) {
         const texts = haystack(detail);
-        if (wanted.length && wanted.every((word) => texts.some((text) => text.includes(word)))) found[row] = 1;
+        if (wanted.length && wanted.every((word) => texts.some((text) => text.includes(word))))
+          found[row] = 1;
       }
       return Promise.resolve(found);
     },

@@ -12,20 +12,51 @@ export function Dot({ service }: { service: string }) {
 export function Loading({ what, onCancel }: { what: string; onCancel?: () => void }) {
   // Fast answers show nothing: no flicker below 200 ms.
   const [shown, show] = useState(false);
-  useEffect(() => { const timer = setTimeout(() => show(true), 200); return () => clearTimeout(timer); }, []);
-  return <div class="center" role="status" aria-busy="true">{shown && <div class="empty"><div class="spin" /><p>{what}</p>
-    {onCancel && <button onClick={onCancel}>Cancel</button>}</div>}</div>;
+  useEffect(() => {
+    const timer = setTimeout(() => show(true), 200);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <div class="center" role="status" aria-busy="true">
+      {shown && (
+        <div class="empty">
+          <div class="spin" />
+          <p>{what}</p>
+          {onCancel && <button onClick={onCancel}>Cancel</button>}
+        </div>
+      )}
+    </div>
+  );
 }
 
 export function Failure({ error, onRetry }: { error: string; onRetry?: () => void }) {
-  return <div class="notice row" role="alert"><span class="grow">{error}</span>{onRetry && <button onClick={onRetry}>Try again</button>}</div>;
+  return (
+    <div class="notice row" role="alert">
+      <span class="grow">{error}</span>
+      {onRetry && <button onClick={onRetry}>Try again</button>}
+    </div>
+  );
 }
 
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
-  return <div class="center"><div class="empty">
-    <svg viewBox="0 0 56 56" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" aria-hidden="true">
-      <path d="M8 12h30M14 22h22M22 32h20M30 42h8" /></svg>
-    <h2>{title}</h2>{children}</div></div>;
+  return (
+    <div class="center">
+      <div class="empty">
+        <svg
+          viewBox="0 0 56 56"
+          fill="none"
+          stroke="currentColor"
+          stroke-width="3"
+          stroke-linecap="round"
+          aria-hidden="true"
+        >
+          <path d="M8 12h30M14 22h22M22 32h20M30 42h8" />
+        </svg>
+        <h2>{title}</h2>
+        {children}
+      </div>
+    </div>
+  );
 }
 
 const toastText = signal('');
@@ -33,12 +64,21 @@ let toastTimer = 0;
 export function toast(text: string): void {
   toastText.value = text;
   clearTimeout(toastTimer);
-  toastTimer = window.setTimeout(() => { toastText.value = ''; }, 2200);
+  toastTimer = window.setTimeout(() => {
+    toastText.value = '';
+  }, 2200);
 }
-export function Toast() { return <div role="status">{toastText.value && <div class="toast">{toastText.value}</div>}</div>; }
+export function Toast() {
+  return <div role="status">{toastText.value && <div class="toast">{toastText.value}</div>}</div>;
+}
 
 export async function copy(text: string, what = 'Copied'): Promise<void> {
-  try { await navigator.clipboard.writeText(text); toast(what); } catch { toast('The browser does not allow copying here.'); }
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(what);
+  } catch {
+    toast('The browser does not allow copying here.');
+  }
 }
 
 export function download(name: string, content: BlobPart, type = 'application/json'): void {
@@ -56,7 +96,9 @@ export function useSize<T extends HTMLElement>() {
   useEffect(() => {
     const element = ref.current;
     if (!element) return undefined;
-    const observer = new ResizeObserver(() => setSize({ width: element.clientWidth, height: element.clientHeight }));
+    const observer = new ResizeObserver(() =>
+      setSize({ width: element.clientWidth, height: element.clientHeight }),
+    );
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
@@ -66,7 +108,8 @@ export function useSize<T extends HTMLElement>() {
 /** A canvas of CSS pixels, sharp on any screen. */
 export function context(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
   const ratio = window.devicePixelRatio || 1;
-  const w = Math.max(1, Math.round(width * ratio)), h = Math.max(1, Math.round(height * ratio));
+  const w = Math.max(1, Math.round(width * ratio)),
+    h = Math.max(1, Math.round(height * ratio));
   if (canvas.width !== w || canvas.height !== h) {
     canvas.width = w;
     canvas.height = h;
@@ -85,28 +128,59 @@ export function Menu({ label, children }: { label: string; children: ComponentCh
   useEffect(() => {
     if (!open) return undefined;
     const close = (event: Event) => {
-      if (event instanceof KeyboardEvent ? event.key === 'Escape' : !ref.current?.contains(event.target as Node)) setOpen(false);
+      if (
+        event instanceof KeyboardEvent ? event.key === 'Escape' : !ref.current?.contains(event.target as Node)
+      )
+        setOpen(false);
     };
     document.addEventListener('pointerdown', close);
     document.addEventListener('keydown', close);
-    return () => { document.removeEventListener('pointerdown', close); document.removeEventListener('keydown', close); };
+    return () => {
+      document.removeEventListener('pointerdown', close);
+      document.removeEventListener('keydown', close);
+    };
   }, [open]);
-  return <div class="menu" ref={ref}>
-    <button aria-expanded={open} onClick={() => setOpen(!open)}>{label} <span aria-hidden="true">▾</span></button>
-    {open && <div onClick={() => setOpen(false)}>{children}</div>}
-  </div>;
+  return (
+    <div class="menu" ref={ref}>
+      <button aria-expanded={open} onClick={() => setOpen(!open)}>
+        {label} <span aria-hidden="true">▾</span>
+      </button>
+      {open && <div onClick={() => setOpen(false)}>{children}</div>}
+    </div>
+  );
 }
 
-export function Sorter({ active, up, onClick, children }: { active: boolean; up: boolean; onClick: () => void; children: ComponentChildren }) {
-  return <button onClick={onClick}>{children} <span aria-hidden="true">{active ? (up ? '▲' : '▼') : ''}</span></button>;
+export function Sorter({
+  active,
+  up,
+  onClick,
+  children,
+}: {
+  active: boolean;
+  up: boolean;
+  onClick: () => void;
+  children: ComponentChildren;
+}) {
+  return (
+    <button onClick={onClick}>
+      {children} <span aria-hidden="true">{active ? (up ? '▲' : '▼') : ''}</span>
+    </button>
+  );
 }
 
 /** Pointer drags: calls `move` with the pointer until it is let go. */
-export function drag(event: PointerEvent, move: (x: number, y: number) => void, done?: (x: number, moved: boolean) => void): void {
+export function drag(
+  event: PointerEvent,
+  move: (x: number, y: number) => void,
+  done?: (x: number, moved: boolean) => void,
+): void {
   const target = event.currentTarget as HTMLElement;
   target.setPointerCapture(event.pointerId);
   let moved = false;
-  const onMove = (e: PointerEvent) => { moved ||= Math.abs(e.clientX - event.clientX) > 3 || Math.abs(e.clientY - event.clientY) > 3; move(e.clientX, e.clientY); };
+  const onMove = (e: PointerEvent) => {
+    moved ||= Math.abs(e.clientX - event.clientX) > 3 || Math.abs(e.clientY - event.clientY) > 3;
+    move(e.clientX, e.clientY);
+  };
   const onUp = (e: PointerEvent) => {
     target.removeEventListener('pointermove', onMove);
     target.removeEventListener('pointerup', onUp);
