@@ -196,6 +196,31 @@ static jaeger_status forwarded_names(query *q, jaeger_str_list *ret, jaeger_erro
     return JAEGER_OK;
 }
 
+static const char *running_component(void *self, size_t index, const char **ret_kind,
+                                     const char **ret_pipeline)
+{
+    static const char *const kinds[] = {[JAEGER_RECEIVER] = "receiver",
+                                        [JAEGER_PROCESSOR] = "processor",
+                                        [JAEGER_EXPORTER] = "exporter",
+                                        [JAEGER_CONNECTOR] = "connector",
+                                        [JAEGER_EXTENSION] = "extension"};
+    jaeger_kind kind;
+    const char *id = jg_host_component(((query *)self)->host, index, &kind, ret_pipeline);
+    *ret_kind = id ? kinds[kind] : NULL;
+    return id;
+}
+
+/** remote_sampling is asked, if it runs here: it starts before and stops after us. */
+static jaeger_status sampling_of(void *self, jaeger_str service, jaeger_strategy_sink out, jaeger_call *call)
+{
+    void *provider;
+    const jaeger_sampling_provider *table =
+        jaeger_host_extension(((query *)self)->host, "remote_sampling", JAEGER_SAMPLING_INTERFACE, &provider);
+    if (!table)
+        return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "the extension remote_sampling does not run here");
+    return table->strategy(provider, service, out, call);
+}
+
 static jaeger_status start_ui(query *q, jaeger_error *err)
 {
     const query_config *c = q->config;
@@ -208,6 +233,7 @@ static jaeger_status start_ui(query *q, jaeger_error *err)
                               .spm = q->spm.query ? &q->spm : NULL,
                               .tenancy = c->tenancy,
                               .bearer_token_propagation = c->bearer_token_propagation,
+                              .system = {running_component, sampling_of, q},
                               .metrics = jaeger_host_metrics(q->host),
                               .log = q->log};
     JG_TRY(jg_query_base_path(c->base_path, &q->http.base_path, err));
@@ -527,7 +553,7 @@ static const jaeger_field query_fields[] = {
     {.kind = JAEGER_FIELD_END},
 };
 
-static const char *const query_depends[] = {"jaeger_storage", NULL};
+static const char *const query_depends[] = {"jaeger_storage", "?remote_sampling", NULL};
 
 const jaeger_component_type jg_extension_jaeger_query = {
     .size = sizeof(jaeger_component_type),

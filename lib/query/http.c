@@ -50,16 +50,10 @@ static const route routes[] = {
     {"GET", "/api/ui/v1/trace/{}", "/api/ui/v1/trace/{traceID}", jg_ui_api_trace},
     {"GET", "/api/ui/v1/trace/{}/spans", "/api/ui/v1/trace/{traceID}/spans", jg_ui_api_spans},
     {"GET", "/api/ui/v1/trace/{}/find", "/api/ui/v1/trace/{traceID}/find", jg_ui_api_find},
+    {"GET", "/api/ui/v1/edges", "/api/ui/v1/edges", jg_ui_api_edges},
+    {"GET", "/api/ui/v1/telemetry", "/api/ui/v1/telemetry", jg_ui_api_telemetry},
+    {"GET", "/api/ui/v1/sampling", "/api/ui/v1/sampling", jg_ui_api_sampling},
 };
-
-static jaeger_str header(const jg_http_call *c, const char *name)
-{
-    const jg_http_request *request = c->request;
-    for (size_t i = 0; i < request->header_count; i++)
-        if (jg_str_is(request->headers[i].key, name))
-            return request->headers[i].value;
-    return (jaeger_str){0};
-}
 
 /* ---- routing ---- */
 
@@ -129,8 +123,8 @@ static void serve_ui(jg_http_call *c, jaeger_str path)
     jaeger_str file;
     if (jg_str_starts(path, JAEGER_STR("/static/"))) {
         if (jg_url_decode(c->call->arena, path, false, &file))
-            c->status = jg_ui_send_file(c->http->ui, file, header(c, "if-none-match"),
-                                        header(c, "accept-encoding"), c->reply);
+            c->status = jg_ui_send_file(c->http->ui, file, jg_http_call_header(c, "if-none-match"),
+                                        jg_http_call_header(c, "accept-encoding"), c->reply);
         else
             jg_http_not_found(c);
         return;
@@ -176,9 +170,9 @@ static const char *dispatch(jg_http_call *c)
 /** "Bearer x", or a value of one word; what the header says otherwise (Basic, …) is nobody's token. */
 static jaeger_str bearer_token(const jg_http_call *c)
 {
-    jaeger_str value = header(c, "authorization");
+    jaeger_str value = jg_http_call_header(c, "authorization");
     if (value.len == 0)
-        value = header(c, "x-forwarded-access-token");
+        value = jg_http_call_header(c, "x-forwarded-access-token");
     size_t space = jg_str_find(value, ' ');
     if (space == value.len)
         return value;
@@ -196,7 +190,7 @@ static void forward_headers(jg_http_call *c)
     jaeger_pair *pairs =
         names->count ? jaeger_arena_alloc(c->call->arena, names->count * sizeof *pairs) : NULL;
     for (size_t i = 0; pairs && i < names->count; i++) {
-        jaeger_str value = header(c, names->items[i].ptr);
+        jaeger_str value = jg_http_call_header(c, names->items[i].ptr);
         if (value.ptr)
             pairs[n++] = (jaeger_pair){names->items[i], value};
     }
@@ -211,7 +205,7 @@ static void forward_headers(jg_http_call *c)
 static jaeger_str tenant_of_cookie(const jg_http_call *c)
 {
     const jg_tenancy *tenancy = &c->http->tenancy;
-    jaeger_str rest = header(c, "cookie"), tenant, name = JAEGER_STR(JG_TENANT_COOKIE "=");
+    jaeger_str rest = jg_http_call_header(c, "cookie"), tenant, name = JAEGER_STR(JG_TENANT_COOKIE "=");
     while (rest.len) {
         jaeger_str pair = {rest.ptr, jg_str_find(rest, ';')};
         rest = jg_str_skip(rest, pair.len + 1);
@@ -297,7 +291,7 @@ void jg_query_http_handle(const jg_query_http *http, jg_http_request *request, c
                       .reply = reply,
                       .call = request->call,
                       .body = JG_BUF_INIT(JG_CALL_ARENA_BYTES_MAX)};
-    jaeger_str parent = header(&c, "traceparent");
+    jaeger_str parent = jg_http_call_header(&c, "traceparent");
     reply->add_header(reply->self, "Traceresponse", is_traceparent(parent) ? parent : JAEGER_STR(""));
     const char *route_name = "";
     if (identify(&c))

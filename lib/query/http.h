@@ -8,6 +8,7 @@
 #include "core/metrics.h"
 #include "net/http_server.h"
 #include "net/tenancy.h"
+#include "query/system.h"
 #include "query/ui.h"
 #include <jaeger/query.h>
 
@@ -33,6 +34,7 @@ typedef struct jg_query_http {
     jaeger_str_list forwarded_headers; /* request headers that storage may pass on, lower case */
     jg_ui *ui;
     const struct jg_metrics_source *spm; /* of /api/metrics; NULL: 501 */
+    jg_query_system system;              /* zeroes: unknown */
     jg_metrics *metrics;
     const jaeger_logger *log;
 } jg_query_http;

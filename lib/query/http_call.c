@@ -16,6 +16,15 @@ jaeger_str jg_http_param(const jg_http_call *c, const char *name)
     return value.ptr ? value : JAEGER_STR("");
 }
 
+jaeger_str jg_http_call_header(const jg_http_call *c, const char *name)
+{
+    const jg_http_request *request = c->request;
+    for (size_t i = 0; i < request->header_count; i++)
+        if (jg_str_is(request->headers[i].key, name))
+            return request->headers[i].value;
+    return (jaeger_str){0};
+}
+
 bool jg_http_param_next(const jg_http_call *c, const char *name, size_t *at, jaeger_str *ret)
 {
     jaeger_pair pair;

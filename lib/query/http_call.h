@@ -32,6 +32,8 @@ typedef void (*jg_http_route_fn)(jg_http_call *c);
 jaeger_str jg_http_param(const jg_http_call *c, const char *name);
 /** Walk all values of `name`: start with *at = 0. */
 bool jg_http_param_next(const jg_http_call *c, const char *name, size_t *at, jaeger_str *ret);
+/** A header of the request, its name in lower case; ptr NULL: absent. */
+jaeger_str jg_http_call_header(const jg_http_call *c, const char *name);
 /** Prepare c->json for an answer. */
 void jg_http_json_begin(jg_http_call *c, bool pretty);
 /** Where streaming writers flush. */
@@ -90,5 +92,9 @@ void jg_ui_api_session(jg_http_call *c);
 void jg_ui_api_trace(jg_http_call *c);
 void jg_ui_api_spans(jg_http_call *c);
 void jg_ui_api_find(jg_http_call *c);
+/* http_edges.c, http_system.c */
+void jg_ui_api_edges(jg_http_call *c);
+void jg_ui_api_telemetry(jg_http_call *c);
+void jg_ui_api_sampling(jg_http_call *c);
 
 #endif

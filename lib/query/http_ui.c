@@ -15,6 +15,7 @@
 #include "query/span_find.h"
 #include "wire/jaeger_json.h"
 #include "wire/otlp_json.h"
+#include <inttypes.h>
 
 #define COLUMNS_TYPE "application/x-trace-columns"
 
@@ -55,7 +56,7 @@ static void answer_from_trace(jg_http_call *c, jaeger_status (*write)(jg_http_ca
         status = jg_fail(&c->call->error, JAEGER_NOT_FOUND, "trace not found");
     if (status != JAEGER_OK)
         jg_api_fail_query(c, status);
-    else
+    else if (c->status == 0 || c->begun)
         jg_http_json_end(c);
 }
 
@@ -267,6 +268,15 @@ static jaeger_status put_column(jg_http_call *c, const columns *cols, const jaeg
     return jg_buf_ok(&c->body) ? JAEGER_OK : jg_fail_oom(&c->call->error);
 }
 
+/** Changes when spans come or change their time; the page asks again and again while a trace is arriving. */
+static jaeger_str etag_of(jg_http_call *c, const jaeger_span *spans, size_t n)
+{
+    uint64_t sum = n;
+    for (size_t i = 0; i < n; i++)
+        sum = (sum << 7 | sum >> 57) ^ jg_span_id_number(spans[i].span_id) ^ spans[i].end_unix_ns;
+    return jg_arena_printf(c->call->arena, "\"%zx-%" PRIx64 "\"", n, sum);
+}
+
 static jaeger_status write_columns(jg_http_call *c, jaeger_batch *trace)
 {
     JG_CLEANUP(columns_done) columns cols = {0};
@@ -274,6 +284,15 @@ static jaeger_status write_columns(jg_http_call *c, jaeger_batch *trace)
     size_t n = jaeger_batch_span_count(trace);
     if (n == 0)
         return jg_fail(&c->call->error, JAEGER_NOT_FOUND, "trace not found");
+    jaeger_str etag = etag_of(c, spans, n);
+    if (etag.ptr) {
+        c->reply->add_header(c->reply->self, "ETag", etag);
+        c->reply->add_header(c->reply->self, "Cache-Control", JAEGER_STR("no-cache"));
+        if (jg_str_eq(jg_http_call_header(c, "if-none-match"), etag)) {
+            jg_http_answer(c, 304, NULL, JAEGER_STR(""));
+            return JAEGER_OK;
+        }
+    }
     JG_TRY(gather(&cols, spans, n, c->call));
     c->content_type = COLUMNS_TYPE;
     JG_TRY(put_head(c, &cols, spans, n));

@@ -2,6 +2,7 @@
  * /api/v3 over HTTP: the JSON mapping of jaeger.api_v3.QueryService. Traces are OTLP-JSON in {"result":…};
  * the rest is in gogo's jsonpb dialect. Spec: jaeger-idl swagger/api_v3; docs/compatibility.md.
  */
+#include "core/arena.h"
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/limits.h"
@@ -9,6 +10,7 @@
 #include "model/batch.h"
 #include "query/aggregate.h"
 #include "query/http_call.h"
+#include "query/summary.h"
 #include "wire/otlp_json.h"
 
 #define SEARCH_DEPTH_DEFAULT 100
@@ -295,9 +297,35 @@ static jaeger_status write_summary(void *self, const jaeger_trace_summary *summa
     return json->buf->len < flush.at_bytes ? JAEGER_OK : flush.flush(flush.self, json->buf);
 }
 
+typedef struct summary_page {
+    jg_http_call *c;
+    jaeger_arena *arena; /* of one trace */
+} summary_page;
+
+static jaeger_status summarize(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    summary_page *page = self;
+    JG_AUTO_BATCH jaeger_batch *trace = take;
+    jaeger_trace_summary summary;
+    jaeger_arena_reset(page->arena);
+    JG_TRY(jg_summarize(trace, page->arena, &summary, &call->error));
+    return write_summary(page->c, &summary, call);
+}
+
+/** In an order of its own: the traces of the page are read and summed up here. */
+static jaeger_status write_page(jg_http_call *c, const jaeger_trace_query *find, jaeger_page *page)
+{
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
+    summary_page out = {c, arena};
+    if (!arena)
+        return jg_fail_oom(&c->call->error);
+    return jaeger_query_find_page(c->http->query, find, page, (jaeger_read_options){0},
+                                  (jaeger_consumer){summarize, &out}, c->call);
+}
+
 void jg_v3_summaries(jg_http_call *c)
 {
-    v3_page paging; /* of it only the filter has an effect here */
+    v3_page paging;
     jaeger_trace_query find;
     jg_attr_list attrs = {0};
     bool raw = false; /* has no effect here */
@@ -311,12 +339,16 @@ void jg_v3_summaries(jg_http_call *c)
     jg_json_key_lit(&c->json, "summaries");
     jg_json_array(&c->json);
     jaeger_status status =
-        jaeger_query_find_summaries(c->http->query, &find, (jaeger_summary_sink){write_summary, c}, c->call);
+        paging.on ? write_page(c, &find, &paging.page)
+                  : jaeger_query_find_summaries(c->http->query, &find,
+                                                (jaeger_summary_sink){write_summary, c}, c->call);
     if (status != JAEGER_OK) {
         fail_query(c, status);
         return;
     }
     jg_json_end(&c->json);
+    if (paging.on)
+        jg_http_page_result(&c->json, &paging.page);
     jg_json_end(&c->json);
     jg_http_json_end(c);
 }

@@ -21,7 +21,6 @@ typedef struct badger_config {
 static jaeger_status badger_open(void *self, const void *config, const jaeger_logger *log,
                                  struct jg_metrics *metrics, jaeger_error *err)
 {
-    (void)metrics;
     const badger_config *c = config;
     jg_engine_config engine_config;
     char directory[4096];
@@ -41,7 +40,9 @@ static jaeger_status badger_open(void *self, const void *config, const jaeger_lo
                "not read, "
                "consistency is always on",
                c->ephemeral ? "(temporary)" : directory, c->ephemeral ? "true" : "false");
-    return jg_engine_open(self, &engine_config, log, err);
+    JG_TRY(jg_engine_open(self, &engine_config, log, err));
+    jg_engine_measure(self, metrics);
+    return JAEGER_OK;
 }
 
 static void badger_close(void *self)

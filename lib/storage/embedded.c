@@ -66,10 +66,11 @@ void jg_embedded_options(const jg_embedded_config *c, jg_engine_config *ret)
 static jaeger_status embedded_open(void *self, const void *config, const jaeger_logger *log,
                                    struct jg_metrics *metrics, jaeger_error *err)
 {
-    (void)metrics;
     jg_engine_config engine_config;
     jg_embedded_options(config, &engine_config);
-    return jg_engine_open(self, &engine_config, log, err);
+    JG_TRY(jg_engine_open(self, &engine_config, log, err));
+    jg_engine_measure(self, metrics);
+    return JAEGER_OK;
 }
 
 static void embedded_close(void *self)

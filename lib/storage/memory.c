@@ -9,6 +9,37 @@
 #include <jaeger/storage.h>
 #include <sys/random.h>
 
+static void fill_gauges(void *user)
+{
+    jg_mem_store *store = user;
+    uint64_t traces = 0;
+    (void)pthread_mutex_lock(&store->lock);
+    for (const jg_mem_tenant *tenant = store->all; tenant; tenant = tenant->next)
+        traces += __atomic_load_n(&tenant->traces, __ATOMIC_RELAXED);
+    (void)pthread_mutex_unlock(&store->lock);
+    jg_metric_set(store->traces_gauge, (double)traces);
+    jg_metric_set(store->bytes_gauge, (double)__atomic_load_n(&store->bytes, __ATOMIC_RELAXED));
+}
+
+static void measure(jg_mem_store *store, jg_metrics *metrics)
+{
+    store->metrics = metrics;
+    store->evicted =
+        jg_metrics_counter(metrics, "jaeger_memory_evicted_traces",
+                           "Traces dropped by the memory store to stay under its ceilings", NULL, 0);
+    store->bytes_gauge =
+        jg_metrics_gauge(metrics, "jaeger_memory_bytes", "Memory that the memory store takes.", NULL, 0);
+    store->traces_gauge =
+        jg_metrics_gauge(metrics, "jaeger_memory_traces", "Traces in the memory store.", NULL, 0);
+    jg_metric_set(jg_metrics_gauge(metrics, "jaeger_memory_limit_bytes",
+                                   "Memory that the memory store may take.", NULL, 0),
+                  (double)store->max_bytes);
+    jg_metric_set(jg_metrics_gauge(metrics, "jaeger_memory_limit_traces",
+                                   "Traces of a tenant that the memory store keeps.", NULL, 0),
+                  (double)store->max_traces);
+    jg_metrics_on_scrape(metrics, fill_gauges, store);
+}
+
 static jaeger_status memory_open(void *self, const void *config, const jaeger_logger *log,
                                  struct jg_metrics *metrics, jaeger_error *err)
 {
@@ -19,18 +50,17 @@ static jaeger_status memory_open(void *self, const void *config, const jaeger_lo
     store->max_traces = (uint64_t)c->max_traces;
     store->max_bytes = c->max_bytes ? c->max_bytes : jg_sysmem_bytes() / 4;
     store->log = log;
-    store->evicted =
-        jg_metrics_counter(metrics, "jaeger_memory_evicted_traces",
-                           "Traces dropped by the memory store to stay under its ceilings", NULL, 0);
     if (getrandom(&store->seed, sizeof store->seed, 0) != sizeof store->seed)
         return jg_fail(err, JAEGER_INTERNAL, "no random numbers");
     pthread_mutex_init(&store->lock, NULL);
+    measure(store, metrics);
     return JAEGER_OK;
 }
 
 static void memory_close(void *self)
 {
     jg_mem_store *store = self;
+    jg_metrics_off_scrape(store->metrics, store);
     for (jg_mem_tenant *tenant = store->all, *next; tenant; tenant = next) {
         next = tenant->next;
         jg_mem_tenant_free(tenant);

@@ -632,6 +632,11 @@ static void a_search_takes_a_filter_an_order_and_a_cursor(void **state)
     body = ask(&f, line);
     assert_non_null(strstr(body, "000000000000000a"));
     assert_non_null(strstr(body, "\"nextCursor\":\"\""));
+    body = ask(&f, "GET /api/v3/trace-summaries?query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax="
+                   "1970-01-02T00:00:00Z&query.searchDepth=1&query.order=longest");
+    assert_non_null(strstr(body, "{\"traceId\":\"0000000000000000000000000000000b\""));
+    assert_null(strstr(body, "000000000000000a\""));
+    assert_non_null(strstr(body, "],\"nextCursor\":\"01"));
     body = ask(&f, "GET /api/traces?filter=rootService%20%3D%20b&start=0");
     assert_non_null(strstr(body, "000000000000000b"));
     assert_null(strstr(body, "000000000000000a\""));

@@ -8,20 +8,23 @@ typedef struct fixture {
     jg_metrics *metrics;
     jg_query_http http;
     int status;
-    char content_type[64];
+    char content_type[64], etag[64];
+    const char *if_none_match;
     jg_buf body;
 } fixture;
 
 static void add_header(void *self, const char *name, jaeger_str value)
 {
-    (void)self, (void)name, (void)value;
+    fixture *f = self;
+    if (strcmp(name, "ETag") == 0)
+        (void)snprintf(f->etag, sizeof f->etag, "%.*s", JAEGER_STR_ARGS(value));
 }
 
 static void begin_reply(void *self, int status, const char *content_type)
 {
     fixture *f = self;
     f->status = status;
-    (void)snprintf(f->content_type, sizeof f->content_type, "%s", content_type);
+    (void)snprintf(f->content_type, sizeof f->content_type, "%s", content_type ? content_type : "");
 }
 
 static jaeger_status write_piece(void *self, jaeger_str bytes)
@@ -84,8 +87,14 @@ static const char *ask(fixture *f, const char *path, const char *query)
     jaeger_call call = JAEGER_CALL_INIT;
     JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(64 << 20);
     call.arena = arena;
-    jg_http_request request = {
-        .method = JAEGER_STR("GET"), .path = jg_str(path), .query = jg_str(query), .call = &call};
+    jaeger_pair header = {JAEGER_STR("if-none-match"),
+                          f->if_none_match ? jg_str(f->if_none_match) : JAEGER_STR("")};
+    jg_http_request request = {.method = JAEGER_STR("GET"),
+                               .path = jg_str(path),
+                               .query = jg_str(query),
+                               .headers = &header,
+                               .header_count = f->if_none_match ? 1 : 0,
+                               .call = &call};
     jg_query_reply reply = {add_header, send, begin_reply, write_piece, end_reply, f};
     jg_buf_clear(&f->body);
     jg_query_http_handle(&f->http, &request, &reply);
@@ -175,6 +184,97 @@ static void ui_find_answers_indexes(void **state)
     end(&f);
 }
 
+static void ui_trace_that_did_not_change_is_not_sent_again(void **state)
+{
+    (void)state;
+    char known[64];
+    fixture f;
+    begin(&f);
+    (void)ask(&f, TRACE, "");
+    (void)snprintf(known, sizeof known, "%s", f.etag);
+    f.if_none_match = known;
+    (void)ask(&f, TRACE, "");
+    assert_int_equal(f.status, 304);
+    assert_int_equal(f.body.len, 1);
+    f.traces.chunks[f.traces.count++] = batch_of_json(
+        "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"0000000000000000000000000000000a\","
+        "\"spanId\":\"0000000000000009\",\"name\":\"late\"}]}]}]}");
+    (void)ask(&f, TRACE, "");
+    assert_int_equal(f.status, 200);
+    assert_string_not_equal(f.etag, known);
+    end(&f);
+}
+
+static const char shop_calls_bank[] =
+    "{\"resourceSpans\":["
+    "{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}]},"
+    "\"scopeSpans\":[{\"spans\":[{\"traceId\":\"0000000000000000000000000000000b\"," ID(
+        "01") "},"
+              "{\"traceId\":\"0000000000000000000000000000000b\"," ID(
+                  "02") ",\"parentSpanId\":\"0000000000000001\"}]}]},"
+                        "{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":"
+                        "\"bank\"}}]},"
+                        "\"scopeSpans\":[{\"spans\":[{\"traceId\":\"0000000000000000000000000000000b\"," ID(
+                            "03") ",\"parentSpanId\":\"0000000000000002\",\"startTimeUnixNano\":\"1000\","
+                                  "\"endTimeUnixNano\":\"3000\",\"status\":{\"code\":2}},"
+                                  "{\"traceId\":\"0000000000000000000000000000000b\"," ID(
+                                      "04") ",\"parentSpanId\":\"0000000000000002\",\"startTimeUnixNano\":"
+                                            "\"1000\",\"endTimeUnixNano\":\"2000\"}]}]}]}";
+
+static void ui_edges_have_errors_and_times(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    f.traces.chunks[f.traces.count++] = batch_of_json(shop_calls_bank);
+    assert_string_equal(
+        ask(&f, "/api/ui/v1/edges", "endTs=1&lookback=1"),
+        "{\"traces\":2,\"edges\":[{\"parent\":\"shop\",\"child\":\"bank\",\"calls\":2,\"errors\":1,"
+        "\"meanNs\":1500}]}");
+    (void)ask(&f, "/api/ui/v1/edges", "endTs=soon");
+    assert_int_equal(f.status, 400);
+    end(&f);
+}
+
+static const char *one_component(void *self, size_t index, const char **ret_kind, const char **ret_pipeline)
+{
+    *ret_kind = "receiver";
+    *ret_pipeline = self;
+    return index == 0 ? "otlp" : NULL;
+}
+
+static jaeger_status one_strategy(void *self, jaeger_str service, jaeger_strategy_sink out, jaeger_call *call)
+{
+    (void)self;
+    const jaeger_operation_rate operation = {service, 0.5};
+    const jaeger_strategy strategy = {.has_rate = true,
+                                      .rate = 0.25,
+                                      .has_operations = true,
+                                      .default_rate = 1,
+                                      .operations = &operation,
+                                      .operation_count = 1};
+    return out.strategy(out.self, &strategy, call);
+}
+
+static void ui_sees_the_pipeline_and_the_sampling(void **state)
+{
+    (void)state;
+    static char pipeline[] = "traces";
+    fixture f;
+    begin(&f);
+    (void)ask(&f, "/api/ui/v1/sampling", "service=shop");
+    assert_int_equal(f.status, 501);
+    assert_non_null(strstr(ask(&f, "/api/ui/v1/telemetry", ""), "{\"components\":[],\"metrics\":\""));
+    f.http.system = (jg_query_system){one_component, one_strategy, pipeline};
+    assert_string_equal(ask(&f, "/api/ui/v1/sampling", "service=shop"),
+                        "{\"rate\":0.25,\"defaultRate\":1,\"lowerBound\":0,\"operations\":[{\"operation\":"
+                        "\"shop\",\"rate\":0.5}]}");
+    const char *got = ask(&f, "/api/ui/v1/telemetry", "");
+    assert_non_null(strstr(got, "[{\"id\":\"otlp\",\"kind\":\"receiver\",\"pipeline\":\"traces\"}]"));
+    assert_non_null(strstr(got, "http_server_request_duration"));
+    end(&f);
+}
+
 static void ui_says_what_is_wrong(void **state)
 {
     (void)state;
@@ -203,6 +303,9 @@ int main(void)
         cmocka_unit_test(ui_trace_is_columns),
         cmocka_unit_test(ui_spans_are_full_and_only_those_asked_for),
         cmocka_unit_test(ui_find_answers_indexes),
+        cmocka_unit_test(ui_trace_that_did_not_change_is_not_sent_again),
+        cmocka_unit_test(ui_edges_have_errors_and_times),
+        cmocka_unit_test(ui_sees_the_pipeline_and_the_sampling),
         cmocka_unit_test(ui_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -378,6 +378,7 @@ jaeger_status jg_engine_open(jg_engine *engine, const jg_engine_config *config, 
 
 void jg_engine_close(jg_engine *engine)
 {
+    jg_metrics_off_scrape(engine->metrics, engine);
     (void)pthread_mutex_lock(&engine->lock);
     engine->stop = true;
     (void)pthread_cond_signal(&engine->cond);

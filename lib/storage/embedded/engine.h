@@ -5,6 +5,7 @@
 #ifndef JG_EMBEDDED_ENGINE_H
 #define JG_EMBEDDED_ENGINE_H
 
+#include "core/metrics.h"
 #include "storage/embedded/store.h"
 
 #define JG_FORMAT_TEXT "jaeger-c-store 1\n"
@@ -36,11 +37,15 @@ typedef struct jg_engine {
     bool stop, work, thread_runs;
     pthread_t thread;
     uint64_t last_retain_ns, last_sync_ns, last_error_ns;
+    jg_metrics *metrics; /* NULL: not measured */
+    jg_metric *disk_gauge;
 } jg_engine;
 
 jaeger_status jg_engine_open(jg_engine *engine, const jg_engine_config *config, const jaeger_logger *log,
                              jaeger_error *err) JG_MUST_CHECK;
 void jg_engine_close(jg_engine *engine);
+/** Show size and retention in `metrics` (may be NULL) until close. */
+void jg_engine_measure(jg_engine *engine, jg_metrics *metrics);
 /** The store of a tenant. @param make false: *ret may be NULL, for a tenant that never wrote
  *  @return RESOURCE_EXHAUSTED: too many tenants */
 jaeger_status jg_engine_store(jg_engine *engine, jaeger_str tenant, bool make, jg_store **ret,

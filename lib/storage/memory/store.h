@@ -110,7 +110,8 @@ typedef struct jg_mem_store {
     uint64_t bytes; /* atomic: all that is charged */
     uint64_t seed;  /* of trace id hashes */
     const jaeger_logger *log;
-    jg_metric *evicted;
+    jg_metrics *metrics;
+    jg_metric *evicted, *bytes_gauge, *traces_gauge;
     int names_full_logged; /* atomic */
     pthread_mutex_t lock;  /* guards tenants; they live until close */
     jg_map tenants;
