@@ -57,7 +57,8 @@ typedef struct jaeger_span {
     jaeger_str name;
     uint8_t kind;        /**< JAEGER_KIND_*; unknown numbers are kept */
     uint8_t status_code; /**< JAEGER_STATUS_* */
-    uint16_t reserved0;
+    bool has_bad_text;   /**< some text in it is not UTF-8 */
+    uint8_t reserved0;
     uint32_t reserved1;
 } jaeger_span;
 
@@ -249,7 +250,16 @@ typedef struct jaeger_consumer {
     /** Takes one reference, even on failure. May block up to call->deadline_ns. CANCELLED: it had enough. */
     jaeger_status (*consume)(void *self, jaeger_batch *take, jaeger_call *call);
     void *self;
+    /** Whether consume never waits: not for I/O, for room in a queue, or for a lock held over those. Such a
+     *  consumer may be called on an event loop. NULL: it may wait. What it says holds while it runs. */
+    bool (*prompt)(void *self);
 } jaeger_consumer;
+
+/** Ask a consumer whose component has started. */
+static inline bool jaeger_consumer_is_prompt(const jaeger_consumer *to)
+{
+    return to->prompt && to->prompt(to->self);
+}
 
 #ifdef __cplusplus
 }

@@ -56,6 +56,8 @@ typedef struct jaeger_component_type {
     void (*destroy)(void *self);
     /** Extensions: hand out the interface called `name` (a table whose shape that name fixes); NULL: none. */
     const void *(*interface)(void *self, const char *name);
+    /** As jaeger_consumer.prompt; asked by what comes before, once this component has started. */
+    bool (*prompt)(void *self);
     const char *const *depends; /**< extension types that must be there and start before; NULL-terminated, or
                                    NULL. "?type": only if it is there */
 } jaeger_component_type;

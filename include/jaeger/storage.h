@@ -95,6 +95,7 @@ typedef struct jaeger_storage_caps {
     bool without_service_name;  /**< searches without a service */
     bool same_span_conjunction; /**< all conditions hold on one span */
     bool durable;               /**< OK of write means on disk */
+    bool prompt;                /**< write waits for nothing: see jaeger_consumer.prompt */
     bool filter;                /**< tests jaeger_trace_query.filter, span by span, before `limit` counts */
 } jaeger_storage_caps;
 

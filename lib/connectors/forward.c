@@ -20,6 +20,11 @@ static jaeger_status forward_consume(void *self, jaeger_batch *take, jaeger_call
     return f->next.consume(f->next.self, take, call);
 }
 
+static bool forward_prompt(void *self)
+{
+    return jaeger_consumer_is_prompt(&((forward *)self)->next);
+}
+
 const jaeger_component_type jg_connector_forward = {
     .size = sizeof(jaeger_component_type),
     .name = "forward",
@@ -30,4 +35,5 @@ const jaeger_component_type jg_connector_forward = {
     .state_size = sizeof(forward),
     .create = forward_create,
     .consume = forward_consume,
+    .prompt = forward_prompt,
 };

@@ -32,8 +32,10 @@
 #define JG_HTTP_CLIENT_IDLE_MAX   100          /* open connections of one client; confighttp's default */
 #define JG_HTTP_REPLY_BYTES_MAX   (256u << 20) /* a reply in one piece */
 #define JG_IN_FLIGHT_BYTES_MAX    (256u << 20) /* request bytes admitted at once by one listener set */
-#define JG_WORKERS_MAX            64   /* threads that may block in storage at once; each costs < 32 KiB */
-#define JG_JOBS_MAX               4096 /* requests that wait for a worker; then UNAVAILABLE */
+#define JG_WORKERS_MAX            64 /* threads that may block in storage at once; each costs < 32 KiB */
+#define JG_LOOP_REQUEST_BYTES_MAX                                                                            \
+    (128u << 10)         /* handled on an event loop if nothing in it waits: under a millisecond of work */
+#define JG_JOBS_MAX 4096 /* requests that wait for a worker; then UNAVAILABLE */
 #define JG_BATCH_WAITING_BYTES_MAX                                                                           \
     (128u << 20) /* taken in by one batch processor and not yet sent; then UNAVAILABLE */
 #define JG_SPOOL_BYTES                                                                                       \

@@ -305,15 +305,12 @@ size_t jg_utf8_step(const uint8_t *s, size_t len)
 bool jg_utf8_valid(jaeger_str s)
 {
     const uint8_t *p = (const uint8_t *)s.ptr;
-    size_t i = 0;
-    while (i < s.len) {
-        uint64_t word;
-        if (s.len - i >= 8) {
-            memcpy(&word, p + i, 8);
-            if (!(word & 0x8080808080808080ull)) {
-                i += 8;
-                continue;
-            }
+    if (JG_LIKELY(jg_is_ascii(p, s.len)))
+        return true;
+    for (size_t i = 0; i < s.len;) {
+        if (s.len - i >= 8 && jg_is_ascii(p + i, 8)) {
+            i += 8;
+            continue;
         }
         size_t step = jg_utf8_step(p + i, s.len - i);
         if (step == 0)

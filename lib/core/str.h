@@ -66,6 +66,19 @@ void jg_base64_encode(const uint8_t *bytes, size_t n, char *out);
  * base64 */
 bool jg_base64_decode(jaeger_str text, uint8_t *out, size_t *ret_len);
 
+JG_INLINE bool jg_is_ascii(const void *bytes, size_t len)
+{
+    const char *at = bytes;
+    uint64_t word = 0, any = 0;
+    for (; len >= 8; len -= 8, at += 8) {
+        memcpy(&word, at, 8);
+        any |= word;
+    }
+    word = 0;
+    if (len)
+        memcpy(&word, at, len);
+    return !((any | word) & 0x8080808080808080ull);
+}
 bool jg_utf8_valid(jaeger_str s);
 /** Length of the valid code point at `s` (1-4), or 0 if the bytes there are not valid UTF-8. */
 size_t jg_utf8_step(const uint8_t *s, size_t len);

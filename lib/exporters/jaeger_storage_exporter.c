@@ -20,6 +20,7 @@ typedef struct storage_exporter {
     jaeger_host *host;
     jg_queue *queue;
     jaeger_storage storage;
+    bool prompt;
 } storage_exporter;
 
 static jaeger_status exporter_validate(const void *config, const jaeger_config *node, jaeger_error *err)
@@ -54,6 +55,16 @@ static jaeger_status exporter_create(void *self, const jaeger_component_create *
     return e->queue ? JAEGER_OK : jg_fail_oom(err);
 }
 
+/** Without queue and retries, it waits for what the driver waits for. */
+static bool waits_for_nothing(const storage_exporter *e)
+{
+    jaeger_storage_caps caps = {.size = sizeof caps};
+    jaeger_call call = JAEGER_CALL_INIT;
+    const jaeger_storage_driver *driver = e->storage.driver;
+    return !e->config->queue.enabled && !e->config->retry.enabled && driver->caps &&
+           driver->caps(e->storage.self, &caps, &call) == JAEGER_OK && caps.prompt;
+}
+
 static jaeger_status exporter_start(void *self, jaeger_error *err)
 {
     storage_exporter *e = self;
@@ -65,6 +76,7 @@ static jaeger_status exporter_start(void *self, jaeger_error *err)
             err, JAEGER_FAILED_PRECONDITION,
             "cannot find extension 'jaeger_storage' (make sure it's defined earlier in the config)");
     JG_TRY(storages->open(extension, e->config->trace_storage.ptr, &e->storage, err));
+    e->prompt = waits_for_nothing(e);
     return jg_queue_start(e->queue, err);
 }
 
@@ -77,6 +89,11 @@ static jaeger_status exporter_consume(void *self, jaeger_batch *take, jaeger_cal
         return status;
     }
     return jg_queue_send(e->queue, take, call);
+}
+
+static bool exporter_prompt(void *self)
+{
+    return ((storage_exporter *)self)->prompt;
 }
 
 static void exporter_stop(void *self, uint64_t deadline_ns)
@@ -124,6 +141,7 @@ const jaeger_component_type jg_exporter_jaeger_storage_exporter = {
     .create = exporter_create,
     .start = exporter_start,
     .consume = exporter_consume,
+    .prompt = exporter_prompt,
     .stop = exporter_stop,
     .destroy = exporter_destroy,
 };

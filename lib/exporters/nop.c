@@ -19,6 +19,12 @@ static jaeger_status nop_consume(void *self, jaeger_batch *take, jaeger_call *ca
     return JAEGER_OK;
 }
 
+static bool nop_prompt(void *self)
+{
+    (void)self;
+    return true;
+}
+
 const jaeger_component_type jg_exporter_nop = {
     .size = sizeof(jaeger_component_type),
     .name = "nop",
@@ -27,4 +33,5 @@ const jaeger_component_type jg_exporter_nop = {
     .takes = JAEGER_TRACES | JAEGER_METRICS | JAEGER_LOGS,
     .create = nop_create,
     .consume = nop_consume,
+    .prompt = nop_prompt,
 };

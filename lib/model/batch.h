@@ -4,7 +4,8 @@
 #ifndef JG_MODEL_BATCH_H
 #define JG_MODEL_BATCH_H
 
-#include "core/attr.h"
+#include "core/pb.h"
+#include "model/otlp_fields.h"
 #include <jaeger/batch.h>
 
 /** Spans, or data points of metrics. */
@@ -37,6 +38,25 @@ jaeger_span *jg_batch_spans_mutable(jaeger_batch *batch);
 jaeger_span_group *jg_batch_groups_mutable(jaeger_batch *batch);
 size_t jg_batch_group_count(const jaeger_batch *batch);
 const jaeger_span_group *jg_batch_groups(const jaeger_batch *batch);
+
+/** The usual KeyValue: a key and a string, in this order, each shorter than 128 bytes. Most attributes are
+ * such; the places that look at every one of them read these in a few compares.
+ *  @return false: something else, or not valid */
+JG_INLINE bool jg_attr_read_plain(const uint8_t *at, size_t len, jaeger_str *ret_key, jaeger_str *ret_value)
+{
+    enum { KEY = JG_OTLP_KEY_VALUE_KEY << 3 | JG_PB_LEN, VALUE = JG_OTLP_KEY_VALUE_VALUE << 3 | JG_PB_LEN };
+    enum { STRING = JG_OTLP_ANY_STRING << 3 | JG_PB_LEN, HEADERS = 6 };
+    if (len < HEADERS || at[0] != KEY || at[1] > len - HEADERS)
+        return false;
+    size_t key = at[1];
+    const uint8_t *value = at + 2 + key;
+    if (value[0] != VALUE || value[1] != len - key - 4 || value[2] != STRING ||
+        value[3] != len - key - HEADERS)
+        return false;
+    *ret_key = (jaeger_str){(const char *)at + 2, key};
+    *ret_value = (jaeger_str){(const char *)value + 4, value[3]};
+    return value[1] < 0x80 && key < 0x80;
+}
 
 /** Read the body of a KeyValue message that was checked. */
 jaeger_attr jg_attr_read(jaeger_str key_value);

@@ -84,22 +84,9 @@ static bool value_is_clean(const uint8_t *bytes, size_t len)
 }
 
 /** Tags and short lengths are ASCII too, so most attributes need no parsing. */
-static bool is_ascii(const uint8_t *bytes, size_t len)
-{
-    uint64_t word = 0, any = 0;
-    for (; len >= 8; len -= 8, bytes += 8) {
-        memcpy(&word, bytes, 8);
-        any |= word;
-    }
-    word = 0;
-    if (len)
-        memcpy(&word, bytes, len);
-    return !((any | word) & 0x8080808080808080ull);
-}
-
 static bool attr_is_clean(const uint8_t *bytes, size_t len)
 {
-    if (is_ascii(bytes, len))
+    if (jg_is_ascii(bytes, len))
         return true;
     jg_pb pb = jg_pb_of(bytes, len);
     jg_pb_field f;
@@ -482,7 +469,8 @@ static void repair_fields(jg_buf *out, const jaeger_span *span)
 
 static bool span_is_clean(const jaeger_span *span)
 {
-    return span->name.len && ends_late_enough(span) && message_is_clean(span->bytes, span->len, &span_rule);
+    return span->name.len && ends_late_enough(span) &&
+           (!span->has_bad_text || message_is_clean(span->bytes, span->len, &span_rule));
 }
 
 static jaeger_status repair_span(jaeger_batch *batch, size_t index, jaeger_error *err)

@@ -41,6 +41,7 @@ struct jg_grpc_server {
     jg_net *net;
     const jg_grpc_server_settings *settings;
     jg_grpc_auth auth;
+    bool prompt;
     jg_grpc_method *methods;
     size_t method_count;
     jaeger_str descriptors;
@@ -109,7 +110,7 @@ struct jg_grpc_stream {
     jg_grpc_builtin builtin;
     size_t header_bytes, body_at;
     size_t partial_bytes; /* counted in the connection's; 0 once the message is complete */
-    jaeger_str path; /* in the arena, for unknown ones only */
+    jaeger_str path;      /* in the arena, for unknown ones only */
     jg_timer deadline;
     uint8_t prefix[JG_GRPC_PREFIX_BYTES];
     uint8_t prefix_len;

@@ -134,11 +134,22 @@ void jg_grpc_receive(jg_grpc_stream *stream, const uint8_t *data, size_t len)
     }
 }
 
+/** Handing a request over to a worker and its answer back costs more than a small request does. */
+static bool fits_on_loop(const jg_grpc_stream *stream)
+{
+    return stream->server->prompt && !stream->compressed && stream->body_len <= JG_LOOP_REQUEST_BYTES_MAX &&
+           !stream->server->auth.check;
+}
+
 static void dispatch(jg_grpc_stream *stream)
 {
     jg_grpc_server *server = stream->server;
     (void)__atomic_add_fetch(&stream->refs, 1, __ATOMIC_RELAXED);
     jg_grpc_live_add(server);
+    if (fits_on_loop(stream)) {
+        stream->job.run(&stream->job);
+        return;
+    }
     if (jg_pool_submit(jg_net_pool(server->net), &stream->job) == JAEGER_OK)
         return;
     (void)__atomic_sub_fetch(&stream->refs, 1, __ATOMIC_RELAXED);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gRPC servers on nghttp2. Unary and server-streaming methods; handlers run on workers.
+ * gRPC servers on nghttp2. Unary and server-streaming methods; handlers run on workers,
+ * or on a loop if they are prompt.
  * Spec: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 #ifndef JG_NET_GRPC_SERVER_H
@@ -35,6 +36,7 @@ typedef struct jg_grpc_server_options {
     const jg_grpc_method *methods;           /* copied; unknown paths answer UNIMPLEMENTED */
     size_t method_count;
     jg_grpc_auth auth;
+    bool prompt; /* no handler ever waits: small requests are handled on the loop they came in on */
     const char *const
         *health_services; /* NULL: no grpc.health.v1; else names that answer SERVING, "" included */
     size_t health_service_count;

@@ -144,6 +144,14 @@ static void await_request(jg_http_conn *conn)
     h2o_socket_read_start(conn->sock, on_read);
 }
 
+/** Handing a request over to a worker and its answer back costs more than a small request does. */
+static bool fits_on_loop(const jg_http_reply *ex)
+{
+    const jg_http_server_options *o = &ex->server->options;
+    return o->prompt && !o->auth.check && ex->body_len <= JG_LOOP_REQUEST_BYTES_MAX &&
+           !jg_http_head_get(&ex->head, "content-encoding").len;
+}
+
 static void submit(jg_http_conn *conn)
 {
     jg_http_reply *ex = conn->exchange;
@@ -151,6 +159,10 @@ static void submit(jg_http_conn *conn)
     conn->deadline_ns = 0;
     ex->job.run = jg_http_exchange_run;
     (void)__atomic_add_fetch(&ex->refs, 1, __ATOMIC_RELAXED); /* the worker's */
+    if (fits_on_loop(ex)) {
+        jg_http_exchange_run(&ex->job);
+        return;
+    }
     if (jg_pool_submit(jg_net_pool(conn->server->net), &ex->job) == JAEGER_OK)
         return;
     jg_http_exchange_unref(ex);

@@ -13,7 +13,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define EVENTS_MAX 256 /* of one round */
+#define EVENTS_MAX    256 /* of one round */
+#define DEFERRALS_MAX 4   /* what deferred work defers runs in the same round, but not for ever */
 
 typedef struct post_list {
     jg_post *first, **last;
@@ -208,7 +209,8 @@ static void run_round(jg_loop *loop)
             watch->ready(watch, event->events);
     }
     fire_timers(loop);
-    run_posts(list_take(&loop->deferred));
+    for (int i = 0; i < DEFERRALS_MAX && loop->deferred.first; i++)
+        run_posts(list_take(&loop->deferred));
 }
 
 static void *loop_thread(void *arg)
@@ -313,6 +315,10 @@ void jg_loop_defer(jg_loop *loop, jg_post *post)
 
 void jg_loop_post(jg_loop *loop, jg_post *post)
 {
+    if (pthread_equal(pthread_self(), loop->thread)) {
+        jg_loop_defer(loop, post);
+        return;
+    }
     (void)pthread_mutex_lock(&loop->mailbox_mutex);
     bool wake = !loop->mailbox.first;
     list_add(&loop->mailbox, post);

@@ -57,7 +57,7 @@ uint8_t *jg_loop_slab(jg_loop *loop);
 /** Run at the end of this round, on the loop: the place to free what callbacks still use, and to flush. */
 void jg_loop_defer(jg_loop *loop, jg_post *post);
 
-/** Threads: any. Never blocks; posts of one thread run in order. */
+/** Threads: any. Never blocks; posts of one thread run in order. On the loop itself: as jg_loop_defer. */
 void jg_loop_post(jg_loop *loop, jg_post *post);
 /** Run `fn` on the loop and wait for its return. Threads: any, the loop's own included. */
 void jg_loop_sync(jg_loop *loop, void (*fn)(void *arg), void *arg);

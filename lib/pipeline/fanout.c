@@ -50,6 +50,15 @@ static jaeger_status fanout_consume(void *self, jaeger_batch *take, jaeger_call 
     return sum.status;
 }
 
+static bool fanout_prompt(void *self)
+{
+    const fanout *f = self;
+    size_t prompt = 0;
+    while (prompt < f->count && jaeger_consumer_is_prompt(&f->to[prompt]))
+        prompt++;
+    return prompt == f->count;
+}
+
 jaeger_consumer jg_fanout_new(jaeger_arena *arena, const jaeger_consumer *to, size_t count)
 {
     if (count == 1)
@@ -59,5 +68,5 @@ jaeger_consumer jg_fanout_new(jaeger_arena *arena, const jaeger_consumer *to, si
         return (jaeger_consumer){0};
     f->count = count;
     memcpy(f->to, to, count * sizeof *to);
-    return (jaeger_consumer){fanout_consume, f};
+    return (jaeger_consumer){fanout_consume, f, fanout_prompt};
 }

@@ -86,7 +86,7 @@ static jg_component *make(jg_graph *g, const jg_def *def, const char *pipeline, 
 
 static jaeger_consumer consumer_of(const jg_component *c)
 {
-    return (jaeger_consumer){c->def->type->consume, c->self};
+    return (jaeger_consumer){c->def->type->consume, c->self, c->def->type->prompt};
 }
 
 static bool is_receiver_of(const jg_pipeline_def *p, const char *id)

@@ -82,6 +82,11 @@ static jaeger_status consume(void *self, jaeger_batch *take, jaeger_call *call)
     return a->next.consume(a->next.self, take, call);
 }
 
+static bool prompt(void *self)
+{
+    return jaeger_consumer_is_prompt(&((adaptive *)self)->next);
+}
+
 static jaeger_status create(void *self, const jaeger_component_create *in, jaeger_error *err)
 {
     (void)err;
@@ -121,4 +126,5 @@ const jaeger_component_type jg_processor_adaptive_sampling = {
     .create = create,
     .start = start,
     .consume = consume,
+    .prompt = prompt,
 };

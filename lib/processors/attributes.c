@@ -138,6 +138,11 @@ static jaeger_status attributes_consume(void *self, jaeger_batch *take, jaeger_c
     return a->next.consume(a->next.self, take, call);
 }
 
+static bool attributes_prompt(void *self)
+{
+    return jaeger_consumer_is_prompt(&((attributes *)self)->next);
+}
+
 /* ---- component ---- */
 
 static void attributes_destroy(void *self)
@@ -209,5 +214,6 @@ const jaeger_component_type jg_processor_attributes = {
     .validate = attributes_validate,
     .create = attributes_create,
     .consume = attributes_consume,
+    .prompt = attributes_prompt,
     .destroy = attributes_destroy,
 };

@@ -272,6 +272,7 @@ static jaeger_status batch_create(void *self, const jaeger_component_create *in,
 static jaeger_status batch_start(void *self, jaeger_error *err)
 {
     jg_batcher *b = self;
+    b->next_is_prompt = jaeger_consumer_is_prompt(&b->next);
     return b->config->acknowledge == JG_BATCH_EARLY ? jg_batch_early_start(b, err) : JAEGER_OK;
 }
 
@@ -284,8 +285,17 @@ static jaeger_status batch_consume(void *self, jaeger_batch *take, jaeger_call *
         jaeger_batch_unref(take);
         return status;
     }
-    return b->config->acknowledge == JG_BATCH_EARLY ? jg_batch_early(b, shard, take, call)
-                                                    : jg_batch_through(b, shard, take, call);
+    if (b->config->acknowledge == JG_BATCH_EARLY)
+        return jg_batch_early(b, shard, take, call);
+    if (b->next_is_prompt) /* nothing would gather while it works */
+        return jg_batch_send(b, shard, take, call->deadline_ns, call->arena, &call->error);
+    return jg_batch_through(b, shard, take, call);
+}
+
+static bool batch_prompt(void *self)
+{
+    const jg_batcher *b = self;
+    return b->config->acknowledge == JG_BATCH_THROUGH && b->next_is_prompt;
 }
 
 static void batch_stop(void *self, uint64_t deadline_ns)
@@ -369,6 +379,7 @@ const jaeger_component_type jg_processor_batch = {
     .create = batch_create,
     .start = batch_start,
     .consume = batch_consume,
+    .prompt = batch_prompt,
     .stop = batch_stop,
     .destroy = batch_destroy,
 };

@@ -186,6 +186,11 @@ static jaeger_status filter_consume(void *self, jaeger_batch *take, jaeger_call 
     return f->next.consume(f->next.self, take, call);
 }
 
+static bool filter_prompt(void *self)
+{
+    return jaeger_consumer_is_prompt(&((filter *)self)->next);
+}
+
 /* ---- component ---- */
 
 static jaeger_status filter_validate(const void *config, const jaeger_config *node, jaeger_error *err)
@@ -229,5 +234,6 @@ const jaeger_component_type jg_processor_filter = {
     .validate = filter_validate,
     .create = filter_create,
     .consume = filter_consume,
+    .prompt = filter_prompt,
     .destroy = filter_destroy,
 };

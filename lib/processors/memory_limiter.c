@@ -136,6 +136,11 @@ static jaeger_status limiter_consume(void *self, jaeger_batch *take, jaeger_call
     return l->next.consume(l->next.self, take, call);
 }
 
+static bool limiter_prompt(void *self)
+{
+    return jaeger_consumer_is_prompt(&((limiter *)self)->next);
+}
+
 #define AT(member) .offset = offsetof(limiter_config, member)
 static const jaeger_field limiter_fields[] = {
     {.name = "check_interval",
@@ -184,4 +189,5 @@ const jaeger_component_type jg_processor_memory_limiter = {
     .create = limiter_create,
     .start = limiter_start,
     .consume = limiter_consume,
+    .prompt = limiter_prompt,
 };

@@ -241,6 +241,7 @@ static jaeger_status start_grpc(receiver *r, jaeger_error *err)
                                       .methods = methods,
                                       .method_count = JG_COUNT(methods),
                                       .auth = jg_auth_for_grpc(&r->grpc.auth),
+                                      .prompt = jaeger_consumer_is_prompt(&r->next),
                                       .name = r->id};
     return jg_grpc_server_start(jg_host_net(r->host), &options, &r->grpc_server, err);
 }
@@ -251,6 +252,7 @@ static jaeger_status start_http(receiver *r, jaeger_error *err)
     JG_TRY(init_port(r, &r->http, "collector_http", &settings->auth, err));
     jg_http_server_options options = {.settings = settings,
                                       .handler = {handle_http, &r->http},
+                                      .prompt = jaeger_consumer_is_prompt(&r->next),
                                       .auth = jg_auth_for_http(&r->http.auth),
                                       .name = r->id};
     return jg_http_server_start(jg_host_net(r->host), &options, &r->http_server, err);

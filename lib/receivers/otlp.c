@@ -262,6 +262,7 @@ static jaeger_status start_grpc(otlp *o, jaeger_error *err)
                                       .methods = methods,
                                       .method_count = JG_COUNT(methods),
                                       .auth = jg_auth_for_grpc(&o->grpc.auth),
+                                      .prompt = jaeger_consumer_is_prompt(&o->next),
                                       .name = o->id};
     return jg_grpc_server_start(jg_host_net(o->host), &options, &o->grpc_server, err);
 }
@@ -273,6 +274,7 @@ static jaeger_status start_http(otlp *o, jaeger_error *err)
     JG_TRY(init_auth(o, &settings->auth, &o->http, err));
     jg_http_server_options options = {.settings = settings,
                                       .handler = {http_handle, &o->http},
+                                      .prompt = jaeger_consumer_is_prompt(&o->next),
                                       .auth = jg_auth_for_http(&o->http.auth),
                                       .name = o->id,
                                       .recovers_errors = true};

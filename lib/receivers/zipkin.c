@@ -138,8 +138,11 @@ static jaeger_status start(void *self, jaeger_error *err)
         z->auth.check = interface->check;
         z->auth.challenge = interface->challenge;
     }
-    jg_http_server_options options = {
-        .settings = settings, .handler = {handle, z}, .auth = jg_auth_for_http(&z->auth), .name = z->id};
+    jg_http_server_options options = {.settings = settings,
+                                      .handler = {handle, z},
+                                      .prompt = jaeger_consumer_is_prompt(&z->next),
+                                      .auth = jg_auth_for_http(&z->auth),
+                                      .name = z->id};
     return jg_http_server_start(jg_host_net(z->host), &options, &z->server, err);
 }
 

@@ -76,6 +76,7 @@ static jaeger_status memory_caps(void *self, jaeger_storage_caps *ret, jaeger_ca
     ret->filter = true;
     ret->same_span_conjunction = true;
     ret->durable = false;
+    ret->prompt = true;
     return JAEGER_OK;
 }
 

@@ -114,6 +114,34 @@ static void long_errors_are_cut(void **state)
     assert_int_equal(strlen(call.error.message), sizeof call.error.message - 1);
 }
 
+static bool yes(void *self)
+{
+    (void)self;
+    return true;
+}
+
+static bool no(void *self)
+{
+    (void)self;
+    return false;
+}
+
+static void all_must_be_prompt(void **state)
+{
+    (void)state;
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
+    static const struct {
+        bool (*prompt[2])(void *self);
+        bool all;
+    } cases[] = {{{yes, yes}, true}, {{yes, no}, false}, {{no, yes}, false}, {{yes, NULL}, false}};
+    for (size_t i = 0; i < JG_COUNT(cases); i++) {
+        const jaeger_consumer to[] = {{end_consume, NULL, cases[i].prompt[0]},
+                                      {end_consume, NULL, cases[i].prompt[1]}};
+        jaeger_consumer both = jg_fanout_new(arena, to, 2);
+        assert_int_equal(jaeger_consumer_is_prompt(&both), cases[i].all);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +149,7 @@ int main(void)
         cmocka_unit_test(errors_are_combined),
         cmocka_unit_test(a_consumer_that_changes_its_batch_does_not_disturb_the_others),
         cmocka_unit_test(long_errors_are_cut),
+        cmocka_unit_test(all_must_be_prompt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

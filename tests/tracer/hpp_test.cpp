@@ -21,7 +21,7 @@ int main()
     {
         jaeger_tracer_options options{};
         options.service = jaeger::str("cpp");
-        options.out = {take, nullptr};
+        options.out = {take, nullptr, nullptr};
         jaeger::tracer tracer(options);
         jaeger::span root = tracer.start("root", JAEGER_KIND_SERVER);
         root.set("a", "b").set("n", 1).set("ok", true).set("d", 0.5).event("hit");

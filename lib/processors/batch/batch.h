@@ -51,7 +51,7 @@ typedef struct jg_batcher {
     jg_map shards_by_key;
     size_t shard_count;
     size_t waiting_bytes; /* taken in, not yet answered for */
-    bool ready, stopping;
+    bool ready, stopping, next_is_prompt;
     uint64_t stop_deadline_ns;
 
     pthread_t sender; /* early */

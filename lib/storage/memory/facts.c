@@ -64,28 +64,11 @@ static uint64_t hash_attr(const jaeger_attr *attr)
     return key + TAG_JSON;
 }
 
-/** The usual KeyValue: a key and a string value, both short, in this order. @return false: something else */
-static bool read_plain(const uint8_t *at, size_t len, jaeger_str *ret_key, jaeger_str *ret_value)
-{
-    enum { KEY = JG_OTLP_KEY_VALUE_KEY << 3 | JG_PB_LEN, VALUE = JG_OTLP_KEY_VALUE_VALUE << 3 | JG_PB_LEN };
-    enum { STRING = JG_OTLP_ANY_STRING << 3 | JG_PB_LEN, HEADERS = 6 };
-    if (len < HEADERS || at[0] != KEY || at[1] > len - HEADERS)
-        return false;
-    size_t key = at[1];
-    const uint8_t *value = at + 2 + key;
-    if (value[0] != VALUE || value[1] != len - key - 4 || value[2] != STRING ||
-        value[3] != len - key - HEADERS)
-        return false;
-    *ret_key = (jaeger_str){(const char *)at + 2, key};
-    *ret_value = (jaeger_str){(const char *)value + 4, value[3]};
-    return value[1] < 0x80 && key < 0x80;
-}
-
 /** An attribute of a span: `f` is its field. */
 static void add_attr(uint64_t *bloom, const jg_pb_field *f)
 {
     jaeger_str key, value;
-    if (JG_LIKELY(read_plain(f->ptr, f->len, &key, &value))) {
+    if (JG_LIKELY(jg_attr_read_plain(f->ptr, f->len, &key, &value))) {
         bloom_set(bloom, hash_text(jg_hash_str(key), value));
     } else {
         jaeger_attr attr = jg_attr_read(jg_pb_str(f));
