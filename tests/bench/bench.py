@@ -243,4 +243,5 @@ def main():
         BENCHES[name](args.build, args)
 
 
-main()
+if __name__ == "__main__":
+    main()
