@@ -8,6 +8,7 @@ memory, read from /proc. Machines are noisy: compare lines of one run.
 import argparse
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -25,7 +26,7 @@ service:
   extensions: [{extensions}]
   pipelines:
     traces: {{receivers: [otlp], processors: [{processors}], exporters: [{exporter}]}}
-  telemetry: {{logs: {{level: error}}, metrics: {{level: none}}}}
+  telemetry: {{logs: {{level: info, encoding: console}}, metrics: {{level: none}}}}
 extensions:
   healthcheckv2: {{use_v2: true, http: {{endpoint: "127.0.0.1:{health}"}}}}
   jaeger_query: {{storage: {{traces: main}}, http: {{endpoint: "127.0.0.1:{query}", keep_alives_enabled: true}}, grpc: {{endpoint: "127.0.0.1:{query_grpc}"}}}}
@@ -61,8 +62,9 @@ class Server:
 
     def start(self):
         begin = time.monotonic()
-        self.process = subprocess.Popen([self.build / "cmd/jaeger-all-in-one", "--config",
-                                         self.directory / "bench.yaml"], stderr=subprocess.DEVNULL)
+        with open(self.directory / "log", "a") as log:
+            self.process = subprocess.Popen([self.build / "cmd/jaeger-all-in-one", "--config",
+                                             self.directory / "bench.yaml"], stderr=log)
         while True:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['health']}/status", timeout=5) as reply:
@@ -156,6 +158,23 @@ def embedded(build, args):
     server.remove()
 
 
+def retention(build, args):
+    """Everything older than 20 s is dropped at once while 50,000 spans/s come in."""
+    server = Server(build, "embedded: {directory: @DIR@/data, ttl: {spans: 20s}}")
+    server.start()
+    server.load("grpc", args.spans)
+    before = directory_bytes(server.directory / "data")
+    acks = server.load("grpc", 1500000, rate=50000)
+    drops = [(int(size), float(ms)) for size, ms in re.findall(r"retention dropped segments=\d+ bytes=(\d+) ms=([\d.]+)",
+                                                             (server.directory / "log").read_text())]
+    emit("embedded retention", disk_mib_before=before >> 20, disk_mib=directory_bytes(server.directory / "data") >> 20,
+         drops=len(drops), dropped_mib=sum(size for size, _ in drops) >> 20,
+         drop_max_ms=max((ms for _, ms in drops), default=0),
+         **{key: acks[key] for key in ("spans_per_s", "ack_p50_ms", "ack_p99_ms", "ack_max_ms", "errors")})
+    server.stop()
+    server.remove()
+
+
 def queries(server, name):
     services = json.loads(server.get("/api/services"))["data"]
     service = services[0]
@@ -224,7 +243,7 @@ def start(build, args):
     server.remove()
 
 
-BENCHES = {"start": start, "ingest": ingest, "query": query, "embedded": embedded}
+BENCHES = {"start": start, "ingest": ingest, "query": query, "embedded": embedded, "retention": retention}
 
 
 def main():

@@ -337,10 +337,11 @@ static void print_figures(double server_cpu_s, double written)
     (void)printf(
         "{\"spans\": %llu, \"acknowledged_spans\": %llu, \"rejected_spans\": %llu, \"errors\": %llu, "
         "\"seconds\": %.3f, \"spans_per_s\": %.0f, \"ack_p50_ms\": %.3f, \"ack_p99_ms\": %.3f, "
+        "\"ack_max_ms\": %.3f, "
         "\"request_bytes\": %zu, \"loadgen_cpu_s\": %.2f",
         (unsigned long long)run.spans, (unsigned long long)run.acknowledged, (unsigned long long)run.rejected,
         (unsigned long long)run.errors, seconds, seconds > 0 ? (double)run.acknowledged / seconds : 0,
-        percentile_ms(0.5), percentile_ms(0.99), run.templates[0].bytes.len, own_s);
+        percentile_ms(0.5), percentile_ms(0.99), percentile_ms(1), run.templates[0].bytes.len, own_s);
     if (run.pid)
         (void)printf(", \"server_cpu_s\": %.2f, \"server_cpu_s_per_million_spans\": %.3f, "
                      "\"server_peak_rss_mib\": %.1f, "

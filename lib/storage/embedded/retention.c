@@ -83,6 +83,7 @@ uint32_t jg_store_retain(jg_store *store, uint64_t now_unix_ns)
 {
     jaeger_error err;
     drop d = {.store = store};
+    uint64_t begun = jg_clock_mono_ns();
     const jg_store_options *o = &store->options;
     jg_snapshot *snapshot = jg_snapshot_take(store);
     d.snapshot = snapshot;
@@ -112,10 +113,10 @@ uint32_t jg_store_retain(jg_store *store, uint64_t now_unix_ns)
                        store->dir, err.message);
     }
     jg_snapshot_unref(snapshot);
-    if (d.count)
-        jaeger_log(&store->log, JAEGER_INFO, "retention dropped segments=%u bytes=%llu", d.count,
-                   (unsigned long long)d.bytes);
     uint64_t now = jg_clock_mono_ns();
+    if (d.count)
+        jaeger_log(&store->log, JAEGER_INFO, "retention dropped segments=%u bytes=%llu ms=%.1f", d.count,
+                   (unsigned long long)d.bytes, (double)(now - begun) / JG_NS_PER_MS);
     if (now - store->last_tidy_mono_ns > TIDY_NS) {
         store->last_tidy_mono_ns = now;
         jg_catalog_tidy(store->catalog);
