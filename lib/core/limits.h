@@ -40,7 +40,10 @@
     (128u << 20) /* taken in by one batch processor and not yet sent; then UNAVAILABLE */
 #define JG_SPOOL_BYTES                                                                                       \
     (1ull << 30) /* a persistent queue: a quarter of an hour at 10,000 spans a second, 100 B each */
-#define JG_RETRY_AFTER_MS 1000 /* advice when a queue is full: long enough to drain 4096 jobs */
+#define JG_MERGE_BYTES_MIN (512u << 10) /* requests of a sending queue sent as one: more gains little */
+#define JG_MERGE_BYTES_MAX (2u << 20)   /* the same; gRPC servers take 4 MiB by default */
+#define JG_MERGE_WAIT_NS   (5ull * 1000000ull) /* a request waits so long for a sending that is under way */
+#define JG_RETRY_AFTER_MS  1000 /* advice when a queue is full: long enough to drain 4096 jobs */
 #define JG_CALL_ARENA_BYTES_MAX                                                                              \
     (256u << 20) /* results of one query: names, ids, one adjusted trace's index */
 #define JG_HANDSHAKE_NS                                                                                      \

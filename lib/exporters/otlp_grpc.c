@@ -12,6 +12,7 @@
 #include "model/batch.h"
 #include "net/dial.h"
 #include "net/grpc_client.h"
+#include "net/grpc_wire.h"
 #include <jaeger/component.h>
 
 #define ANSWER_BYTES_MAX (64u << 10) /* two numbers and a text */
@@ -59,13 +60,17 @@ static jaeger_status send_batch(void *self, jaeger_batch *take, jaeger_call *cal
     JG_AUTO_BATCH jaeger_batch *batch = take;
     JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_HEADER_LIST_BYTES_MAX);
     size_t len = jaeger_batch_otlp_size(batch);
-    JG_AUTO_FREE char *message = jg_alloc(len ? len : 1);
+    JG_AUTO_FREE uint8_t *message = len <= UINT32_MAX ? jg_alloc(JG_GRPC_PREFIX_BYTES + len) : NULL;
     if (!arena || !message)
         return jg_fail_oom(&call->error);
-    jaeger_batch_write_otlp(batch, message);
+    jg_grpc_prefix_write(message, false, (uint32_t)len);
+    jaeger_batch_write_otlp(batch, message + JG_GRPC_PREFIX_BYTES);
     jaeger_pair header;
     const char *method = jaeger_batch_signal(batch) == JAEGER_METRICS ? METRICS_METHOD : TRACES_METHOD;
-    jg_grpc_request request = {.path = method, .message = {message, len}, .metadata = &header};
+    jg_grpc_request request = {.path = method,
+                               .message = {(const char *)message, JG_GRPC_PREFIX_BYTES + len},
+                               .framed = true,
+                               .metadata = &header};
     JG_TRY(jg_otlp_exporter_header(&e->base, arena, &header, &request.metadata_count, &call->error));
     JG_AUTO_BUF jg_buf answer = JG_BUF_INIT(ANSWER_BYTES_MAX);
     jaeger_call attempt = jg_otlp_exporter_attempt(call, e->config->timeout_ns);

@@ -299,12 +299,20 @@ static bool build_headers(jg_grpc_client_call *c, jaeger_arena *arena, const jg_
            add_metadata(c, arena, request->metadata, request->metadata_count);
 }
 
-static jaeger_status build_body(jg_grpc_client *client, jaeger_str message, jg_buf *out, jaeger_error *err)
+/** @param ret the framed message: the caller's own, or in `out` */
+static jaeger_status build_body(jg_grpc_client *client, const jg_grpc_request *request, jg_buf *out,
+                                jaeger_str *ret, jaeger_error *err)
 {
+    jaeger_str message =
+        request->framed ? jg_str_skip(request->message, JG_GRPC_PREFIX_BYTES) : request->message;
     uint8_t prefix[JG_GRPC_PREFIX_BYTES] = {0};
     if (message.len > JG_GRPC_SEND_BYTES_MAX)
         return jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "trying to send message larger than max (%zu vs. %u)",
                        message.len, JG_GRPC_SEND_BYTES_MAX);
+    if (request->framed && !coding_of(client)) {
+        *ret = request->message;
+        return JAEGER_OK;
+    }
     if (!coding_of(client) && !jg_buf_reserve(out, sizeof prefix + message.len))
         return jg_fail_oom(err);
     jg_buf_append(out, prefix, sizeof prefix);
@@ -315,6 +323,7 @@ static jaeger_status build_body(jg_grpc_client *client, jaeger_str message, jg_b
     if (!jg_buf_ok(out))
         return jg_fail_oom(err);
     jg_grpc_prefix_write(out->data, coding_of(client) != NULL, (uint32_t)(out->len - sizeof prefix));
+    *ret = jg_buf_view(out);
     return JAEGER_OK;
 }
 
@@ -407,11 +416,12 @@ jaeger_status jg_grpc_call(jg_grpc_client *client, const jg_grpc_request *reques
     if (!arena)
         return jg_fail_oom(&call->error);
     JG_AUTO_BUF jg_buf body = JG_BUF_INIT(JG_GRPC_SEND_BYTES_MAX + JG_GRPC_PREFIX_BYTES);
-    JG_TRY(build_body(client, request->message, &body, &call->error));
+    jaeger_str framed;
+    JG_TRY(build_body(client, request, &body, &framed, &call->error));
     jaeger_status status = JAEGER_UNAVAILABLE;
     bool again = true;
     for (int tries = 0; again && tries < TRIES_MAX; tries++) {
-        jg_grpc_client_call c = {.client = client, .body = jg_buf_view(&body), .deadline_ns = deadline_ns};
+        jg_grpc_client_call c = {.client = client, .body = framed, .deadline_ns = deadline_ns};
         if (!build_headers(&c, arena, request))
             return jg_fail_oom(&call->error);
         status = try_call(&c, request, call);

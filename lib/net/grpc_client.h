@@ -33,6 +33,7 @@ typedef struct jg_grpc_request {
     /** Each message of the answer, on the calling thread; not OK: the call is cancelled and returns that. */
     jaeger_status (*on_message)(void *user, jaeger_str message, jaeger_call *call);
     void *user;
+    bool framed; /* message begins with its prefix (net/grpc_wire.h), as one that is not compressed */
 } jg_grpc_request;
 
 /** Make a call. Blocks up to call->deadline_ns (0: JG_TIMEOUT_DEFAULT_NS), or until call->cancelled.

@@ -272,16 +272,30 @@ void jg_grpc_client_credit(jg_post *post)
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t size, uint32_t *flags,
                          nghttp2_data_source *source, void *user)
 {
-    (void)source, (void)user;
+    (void)source, (void)user, (void)out;
     jg_grpc_client_call *call = nghttp2_session_get_stream_user_data(session, id);
     if (!call) /* it went away; its reset follows */
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     size_t n = JG_MIN(size, call->body.len - call->body_at);
-    memcpy(out, call->body.ptr + call->body_at, n);
-    call->body_at += n;
-    if (call->body_at == call->body.len)
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (call->body_at + n == call->body.len)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)n;
+}
+
+/** The frame that read_body announced. */
+static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t len,
+                     nghttp2_data_source *source, void *user)
+{
+    (void)source;
+    jg_grpc_client_conn *conn = user;
+    jg_grpc_client_call *call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (!call)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    int code = jg_h2_put_data(&conn->h2, head, call->body.ptr + call->body_at, len);
+    if (code == 0)
+        call->body_at += len;
+    return code;
 }
 
 void jg_grpc_client_begin(jg_post *post)
@@ -477,6 +491,7 @@ bool jg_grpc_client_callbacks_init(jg_grpc_client *client)
         return false;
     nghttp2_session_callbacks *c = client->callbacks;
     nghttp2_session_callbacks_set_on_header_callback(c, on_header);
+    nghttp2_session_callbacks_set_send_data_callback(c, send_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);

@@ -15,11 +15,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READS_MAX   4    /* slabs of one round, then other connections have their turn */
-#define QUEUE_MAX   1000 /* frames that wait while the peer does not read: then we do not read either */
-#define CHUNK_BYTES (64u << 10) /* room the session may need for one piece of output */
-#define BLOCKED     (-1)
-#define FAILED      (-2)
+#define READS_MAX        4    /* slabs of one round, then other connections have their turn */
+#define QUEUE_MAX        1000 /* frames that wait while the peer does not read: then we do not read either */
+#define CHUNK_BYTES      (64u << 10) /* room the session may need for one piece of output */
+#define FRAME_HEAD_BYTES 9u
+#define BLOCKED          (-1)
+#define FAILED           (-2)
 
 /* ---- bytes ------------------------------------------------------------------------------------------------
  */
@@ -116,18 +117,29 @@ static bool keep_rest(jg_h2 *h2, const uint8_t *rest, size_t len)
 /** Gather output of the session in the slab. @return length, or FAILED */
 static ssize_t gather(jg_h2 *h2, uint8_t *slab)
 {
-    size_t len = 0;
-    while (len <= JG_LOOP_SLAB_BYTES - CHUNK_BYTES) {
+    h2->gathered = 0;
+    while (h2->gathered <= JG_LOOP_SLAB_BYTES - CHUNK_BYTES) {
         const uint8_t *piece;
         ssize_t n = nghttp2_session_mem_send(h2->session, &piece);
         if (n == 0)
             break;
-        if (n < 0 || (size_t)n > JG_LOOP_SLAB_BYTES - len)
+        if (n < 0 || (size_t)n > JG_LOOP_SLAB_BYTES - h2->gathered)
             return FAILED;
-        memcpy(slab + len, piece, (size_t)n);
-        len += (size_t)n;
+        memcpy(slab + h2->gathered, piece, (size_t)n);
+        h2->gathered += (size_t)n;
     }
-    return (ssize_t)len;
+    return (ssize_t)h2->gathered;
+}
+
+int jg_h2_put_data(jg_h2 *h2, const uint8_t *head, const void *body, size_t len)
+{
+    uint8_t *at = jg_loop_slab(h2->loop) + h2->gathered;
+    if (h2->gathered + FRAME_HEAD_BYTES + len > JG_LOOP_SLAB_BYTES - CHUNK_BYTES)
+        return NGHTTP2_ERR_WOULDBLOCK; /* after what is gathered was written */
+    memcpy(at, head, FRAME_HEAD_BYTES);
+    memcpy(at + FRAME_HEAD_BYTES, body, len);
+    h2->gathered += FRAME_HEAD_BYTES + len;
+    return 0;
 }
 
 /** Write as far as the socket takes it. @return bytes written, or FAILED */

@@ -7,6 +7,7 @@
 #define JG_PIPELINE_QUEUE_H
 
 #include "core/metrics.h"
+#include "pipeline/lanes.h"
 #include "pipeline/retry.h"
 #include <jaeger/component.h>
 
@@ -19,13 +20,27 @@ typedef struct jg_queue_persistent {
     uint64_t bytes_max; /* 0: 1 GiB */
 } jg_queue_persistent;
 
+/** Merge what waits. */
+typedef struct jg_queue_batch {
+    bool enabled;
+    uint64_t flush_timeout_ns;
+    int64_t size_min, size_max;
+    int sizer; /* jg_batch_sizer */
+    jaeger_str_list metadata_keys;
+} jg_queue_batch;
+typedef enum jg_batch_sizer {
+    JG_BATCH_SIZER_UNSET,
+    JG_BATCH_SIZER_ITEMS,
+    JG_BATCH_SIZER_BYTES
+} jg_batch_sizer;
+
 typedef struct jg_queue_config {
     bool enabled;
     int64_t num_consumers, queue_size;
     int sizer; /* jg_queue_sizer */
     bool block_on_overflow, wait_for_result;
-    jaeger_str storage;         /* refused: there is no storage extension; see persistent */
-    const jaeger_config *batch; /* accepted: requests are sent as they come */
+    jaeger_str storage; /* refused: there is no storage extension; see persistent */
+    jg_queue_batch batch;
     jg_queue_persistent persistent;
 } jg_queue_config;
 
@@ -33,6 +48,8 @@ extern const jaeger_field jg_queue_fields[]; /* for OPTIONAL fields, which read 
 
 /** Refuse what cannot work. */
 jaeger_status jg_queue_check(const jg_queue_config *config, jaeger_error *err) JG_MUST_CHECK;
+/** How requests are merged. @param merges also without `batch`, while others are being sent */
+jg_lane_rules jg_queue_rules(const jg_queue_config *config, bool merges);
 
 typedef struct jg_queue jg_queue;
 
@@ -43,6 +60,8 @@ typedef struct jg_queue_options {
     jg_send_fn
         send; /* one try; any thread; deadline_ns of its call is the caller's without a queue, else 0 */
     void *user;
+    bool takes_metrics; /* count data points too */
+    bool merges;        /* what waits while others are being sent may be sent as one */
     jg_metrics *metrics;
     const jaeger_logger *log;
 } jg_queue_options;

@@ -392,13 +392,13 @@ static bool read_item(jg_spool *s, uint64_t seq, jg_spool_item *ret)
     return false;
 }
 
-bool jg_spool_take(jg_spool *s, jg_spool_item *ret)
+bool jg_spool_take(jg_spool *s, bool waits, jg_spool_item *ret)
 {
     for (;;) {
         (void)pthread_mutex_lock(&s->spool_mutex);
-        while (!s->stopping && s->next_take >= s->committed)
+        while (waits && !s->stopping && s->next_take >= s->committed)
             (void)wait_changed(s, 0);
-        bool taken = !s->stopping;
+        bool taken = !s->stopping && s->next_take < s->committed;
         uint64_t seq = taken ? s->next_take++ : 0;
         (void)pthread_mutex_unlock(&s->spool_mutex);
         if (!taken)

@@ -36,8 +36,9 @@ typedef struct jg_spool_item {
     char tenant[JG_SPOOL_TENANT_MAX];
 } jg_spool_item;
 
-/** The oldest batch that nobody has; waits for one. @return false: stopped */
-bool jg_spool_take(jg_spool *spool, jg_spool_item *ret) JG_MUST_CHECK;
+/** The oldest batch that nobody has. @param waits for one to come. @return false: stopped, or there is none
+ */
+bool jg_spool_take(jg_spool *spool, bool waits, jg_spool_item *ret) JG_MUST_CHECK;
 /** It was sent, or cannot be: forget it. Without this it stays for the next process. */
 void jg_spool_remove(jg_spool *spool, uint64_t seq);
 /** The end, up to closing: takers must have returned. Writes down what was removed. */

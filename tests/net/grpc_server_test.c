@@ -75,14 +75,20 @@ static void server_streams_in_order_to_fast_and_slow_readers(void **state)
     for (size_t i = 0; i < JG_COUNT(cases); i++) {
         counted c = {.pause_ms = cases[i].pause_ms};
         jaeger_call call = JAEGER_CALL_INIT;
-        jg_grpc_request request = {"/test.Echo/Stream", jg_str(cases[i].what), NULL, 0, count_message, &c};
+        jg_grpc_request request = {.path = "/test.Echo/Stream",
+                                   .message = jg_str(cases[i].what),
+                                   .on_message = count_message,
+                                   .user = &c};
         assert_ok(jg_grpc_call(f.client, &request, &call));
         assert_int_equal(c.count, cases[i].count);
         assert_int_equal(c.bytes, cases[i].bytes);
     }
     counted c = {.stop_at = 3};
     jaeger_call call = JAEGER_CALL_INIT;
-    jg_grpc_request request = {"/test.Echo/Stream", JAEGER_STR("100000 10000"), NULL, 0, count_message, &c};
+    jg_grpc_request request = {.path = "/test.Echo/Stream",
+                               .message = JAEGER_STR("100000 10000"),
+                               .on_message = count_message,
+                               .user = &c};
     assert_int_equal(jg_grpc_call(f.client, &request, &call), JAEGER_ABORTED);
     assert_string_equal(call.error.message, "enough");
     fixture_stop(&f);

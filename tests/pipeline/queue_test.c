@@ -282,6 +282,100 @@ static void stop_drains_without_retries_or_drops_at_the_deadline(void **state)
     jg_metrics_free(metrics);
 }
 
+/** Sent, and the number of requests they were sent in. */
+static void send_and_count(const jg_queue_config *config, bool merges, unsigned blocked_first,
+                           unsigned requests, unsigned want_calls)
+{
+    target t = TARGET_INIT;
+    jg_queue *q = jg_queue_new(&(jg_queue_options){.id = "out",
+                                                   .config = config,
+                                                   .retry = &no_retry,
+                                                   .send = send_to,
+                                                   .user = &t,
+                                                   .merges = merges,
+                                                   .log = &silent});
+    assert_non_null(q);
+    assert_ok(jg_queue_start(q, NULL));
+    jaeger_call call = JAEGER_CALL_INIT;
+    set_closed(&t, blocked_first > 0);
+    for (unsigned i = 0; i < blocked_first; i++) {
+        assert_ok(jg_queue_send(q, spans(1), &call));
+        wait_until_sending(&t, i + 1);
+    }
+    for (unsigned i = 0; i < requests; i++)
+        assert_ok(jg_queue_send(q, spans(1), &call));
+    set_closed(&t, false);
+    jg_queue_stop(q, UINT64_MAX);
+    assert_int_equal(t.spans, blocked_first + requests);
+    assert_int_equal(t.calls, want_calls);
+    jg_queue_free(q);
+}
+
+static void requests_that_wait_are_merged(void **state)
+{
+    (void)state;
+    jg_queue_config config = {.enabled = true, .num_consumers = 1, .queue_size = 1000};
+    send_and_count(&config, true, 1, 20, 2); /* what waits while another is sent */
+    send_and_count(&config, false, 1, 20, 21);
+    config.batch = (jg_queue_batch){.enabled = true,
+                                    .flush_timeout_ns = 3600 * JG_NS_PER_S,
+                                    .size_min = 10,
+                                    .size_max = 10,
+                                    .sizer = JG_BATCH_SIZER_ITEMS};
+    send_and_count(&config, true, 0, 25, 3); /* the stop sends the last five */
+    config.num_consumers = 10;
+    send_and_count(&config, true, 0, 100, 10);
+}
+
+static void a_request_waits_for_others_not_for_ever(void **state)
+{
+    (void)state;
+    target t = TARGET_INIT;
+    const jg_queue_config config = {
+        .enabled = true,
+        .num_consumers = 2,
+        .queue_size = 10,
+        .wait_for_result = true,
+        .batch = {.enabled = true, .flush_timeout_ns = JG_NS_PER_MS, .size_min = 8192}};
+    jg_queue *q = start(&t, &config, NULL, NULL);
+    jaeger_call call = JAEGER_CALL_INIT;
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_ok(jg_queue_send(q, spans(1), &call)); /* answered once it was sent */
+        assert_int_equal(t.spans, i);
+    }
+    jg_queue_free(q);
+}
+
+static void merged_requests_keep_what_tells_them_apart(void **state)
+{
+    (void)state;
+    target t = TARGET_INIT;
+    jaeger_str key = JAEGER_STR("X");
+    const jg_queue_config config = {.enabled = true,
+                                    .num_consumers = 1,
+                                    .queue_size = 10,
+                                    .batch = {.enabled = true,
+                                              .flush_timeout_ns = 3600 * JG_NS_PER_S,
+                                              .size_min = 100,
+                                              .metadata_keys = {&key, 1}}};
+    jg_queue *q = start(&t, &config, NULL, NULL);
+    const jaeger_pair headers[] = {
+        {JAEGER_STR("other"), JAEGER_STR("1")}, {JAEGER_STR("x"), JAEGER_STR("a")},
+        {JAEGER_STR("other"), JAEGER_STR("2")}, {JAEGER_STR("x"), JAEGER_STR("a")},
+        {JAEGER_STR("other"), JAEGER_STR("3")}, {JAEGER_STR("x"), JAEGER_STR("b")}};
+    jaeger_call call = JAEGER_CALL_INIT;
+    call.metadata_count = 2;
+    for (size_t i = 0; i < JG_COUNT(headers); i += 2) {
+        call.metadata = headers + i;
+        assert_ok(jg_queue_send(q, spans(1), &call));
+    }
+    jg_queue_stop(q, UINT64_MAX);
+    assert_int_equal(t.calls, 2);
+    assert_int_equal(t.spans, 3);
+    assert_string_equal(t.header, "b");
+    jg_queue_free(q);
+}
+
 static void configuration_that_cannot_work_is_refused(void **state)
 {
     (void)state;
@@ -294,6 +388,24 @@ static void configuration_that_cannot_work_is_refused(void **state)
         {{.enabled = true, .num_consumers = 1, .queue_size = 1, .storage = {"x", 1}},
          "no storage client extension found"},
         {{.enabled = false, .num_consumers = -5}, NULL},
+        {{.enabled = true, .num_consumers = 1, .queue_size = 1, .batch = {.enabled = true}},
+         "batch: `flush_timeout` must be positive"},
+        {{.enabled = true,
+          .num_consumers = 1,
+          .queue_size = 1,
+          .batch = {.enabled = true, .flush_timeout_ns = 1, .size_min = 10, .size_max = 9}},
+         "batch: `max_size` must be greater or equal to `min_size`"},
+        {{.enabled = true,
+          .num_consumers = 1,
+          .queue_size = 1,
+          .sizer = JG_SIZER_BYTES,
+          .batch = {.enabled = true, .flush_timeout_ns = 1, .size_min = 10}},
+         "`min_size` must be less than or equal to `queue_size`"},
+        {{.enabled = true,
+          .num_consumers = 1,
+          .queue_size = 1,
+          .batch = {.enabled = true, .flush_timeout_ns = 1, .size_min = 10}},
+         NULL},
     };
     for (size_t i = 0; i < JG_COUNT(cases); i++) {
         jaeger_error err = {0};
@@ -342,6 +454,9 @@ int main(void)
         cmocka_unit_test(full_queue_refuses_by_each_sizer),
         cmocka_unit_test(queue_may_wait_for_results_and_for_room),
         cmocka_unit_test(stop_drains_without_retries_or_drops_at_the_deadline),
+        cmocka_unit_test(requests_that_wait_are_merged),
+        cmocka_unit_test(a_request_waits_for_others_not_for_ever),
+        cmocka_unit_test(merged_requests_keep_what_tells_them_apart),
         cmocka_unit_test(configuration_that_cannot_work_is_refused),
         cmocka_unit_test(queue_survives_failing_allocations),
     };

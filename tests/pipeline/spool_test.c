@@ -130,7 +130,7 @@ static jaeger_status put(jg_spool *spool, unsigned n, size_t bytes, bool waits, 
 static unsigned take(jg_spool *spool, bool removes)
 {
     jg_spool_item item;
-    assert_true(jg_spool_take(spool, &item));
+    assert_true(jg_spool_take(spool, true, &item));
     assert_str(((jaeger_str){item.tenant, item.tenant_len}), "acme");
     unsigned n = number_of(item.batch);
     jaeger_batch_unref(item.batch);
@@ -225,7 +225,7 @@ static void a_full_one_refuses_or_waits(void **state)
         assert_int_equal(take(spool, false), i);
     jg_spool_stop(spool);
     jg_spool_item item;
-    assert_false(jg_spool_take(spool, &item));
+    assert_false(jg_spool_take(spool, true, &item));
     assert_int_equal(put(spool, 4, 1, false, &err), JAEGER_UNAVAILABLE);
     jg_spool_close(spool);
 }
@@ -393,7 +393,7 @@ static void *take_many(void *arg)
 {
     unsigned char *seen = arg;
     jg_spool_item item;
-    while (jg_spool_take(shared, &item)) {
+    while (jg_spool_take(shared, true, &item)) {
         __atomic_add_fetch(&seen[number_of(item.batch)], 1, __ATOMIC_RELAXED);
         jaeger_batch_unref(item.batch);
         jg_spool_remove(shared, item.seq);

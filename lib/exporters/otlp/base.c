@@ -34,6 +34,8 @@ jaeger_status jg_otlp_exporter_init(jg_otlp_exporter *e, const jaeger_component_
                                                 .retry = retry,
                                                 .send = send,
                                                 .user = self,
+                                                .takes_metrics = true,
+                                                .merges = true,
                                                 .metrics = metrics,
                                                 .log = in->log});
     return e->queue ? JAEGER_OK : jg_fail_oom(err);
