@@ -32,6 +32,7 @@ typedef struct jaeger_component_create {
     jaeger_consumer next; /**< receivers, processors, connectors: what follows. consume is NULL for others */
     const jaeger_logger *log;
     jaeger_host *host;
+    uint32_t signals; /**< receivers: those of the pipelines that name it; 0 for others */
 } jaeger_component_create;
 
 /** A kind of component; const, at the foot of its file. Slots run on the main thread unless said otherwise.

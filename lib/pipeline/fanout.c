@@ -59,6 +59,44 @@ static bool fanout_prompt(void *self)
     return prompt == f->count;
 }
 
+static jaeger_status split_consume(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    const jaeger_consumer *to = self;
+    const jaeger_consumer *one = &to[jaeger_batch_signal(take) == JAEGER_TRACES    ? 0
+                                     : jaeger_batch_signal(take) == JAEGER_METRICS ? 1
+                                                                                   : 2];
+    if (one->consume)
+        return one->consume(one->self, take, call);
+    jaeger_batch_unref(take);
+    return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "no pipeline takes this signal");
+}
+
+static bool split_prompt(void *self)
+{
+    const jaeger_consumer *to = self;
+    bool prompt = true;
+    for (size_t i = 0; i < 3; i++)
+        prompt = prompt && (!to[i].consume || jaeger_consumer_is_prompt(&to[i]));
+    return prompt;
+}
+
+jaeger_consumer jg_signals_split(jaeger_arena *arena, const jaeger_consumer to[3])
+{
+    size_t count = 0, only = 0;
+    for (size_t i = 0; i < 3; i++)
+        if (to[i].consume) {
+            count++;
+            only = i;
+        }
+    if (count == 1)
+        return to[only];
+    jaeger_consumer *copy = jaeger_arena_alloc(arena, 3 * sizeof *copy);
+    if (!copy)
+        return (jaeger_consumer){0};
+    memcpy(copy, to, 3 * sizeof *copy);
+    return (jaeger_consumer){split_consume, copy, split_prompt};
+}
+
 jaeger_consumer jg_fanout_new(jaeger_arena *arena, const jaeger_consumer *to, size_t count)
 {
     if (count == 1)

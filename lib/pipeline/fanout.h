@@ -12,4 +12,10 @@
  *  @return consume NULL: out of memory */
 jaeger_consumer jg_fanout_new(jaeger_arena *arena, const jaeger_consumer *to, size_t count);
 
+/** One stream of several signals: each batch goes to the consumer of its signal. @param to of traces, metrics
+ *  and logs, copied into the arena; consume NULL: there are no such batches. One consumer is returned as it
+ * is.
+ *  @return consume NULL: out of memory */
+jaeger_consumer jg_signals_split(jaeger_arena *arena, const jaeger_consumer to[3]);
+
 #endif

@@ -49,8 +49,8 @@ static bool supports(const jg_def *def, const char *pipeline, uint32_t signal, j
 }
 
 /* Make one component. `next.consume` NULL: nothing follows. */
-static jg_component *make(jg_graph *g, const jg_def *def, const char *pipeline, jaeger_consumer next,
-                          jg_report *report)
+static jg_component *make_for(jg_graph *g, const jg_def *def, const char *pipeline, jaeger_consumer next,
+                              uint32_t signals, jg_report *report)
 {
     jg_component *c = &g->components[g->component_count];
     bool is_end = def->type->kind == JAEGER_RECEIVER || def->type->kind == JAEGER_EXTENSION;
@@ -74,7 +74,8 @@ static jg_component *make(jg_graph *g, const jg_def *def, const char *pipeline, 
                                   .node = def->node,
                                   .next = next,
                                   .log = &c->log,
-                                  .host = g->host};
+                                  .host = g->host,
+                                  .signals = signals};
     if (def->type->create(c->self, &in, &err) != JAEGER_OK) {
         jg_report_add(report, "failed to create \"%s\" %s: %s", def->id, jg_kind_name(def->type->kind),
                       err.message);
@@ -82,6 +83,12 @@ static jg_component *make(jg_graph *g, const jg_def *def, const char *pipeline, 
     }
     c->made = true;
     return c;
+}
+
+static jg_component *make(jg_graph *g, const jg_def *def, const char *pipeline, jaeger_consumer next,
+                          jg_report *report)
+{
+    return make_for(g, def, pipeline, next, 0, report);
 }
 
 static jaeger_consumer consumer_of(const jg_component *c)
@@ -97,21 +104,35 @@ static bool is_receiver_of(const jg_pipeline_def *p, const char *id)
     return false;
 }
 
-/* What follows a receiver or connector: the heads of the pipelines that name it, of signals in `signals`. */
-static bool pipelines_after(jg_graph *g, const char *id, uint32_t signals, jaeger_consumer *ret,
-                            jg_report *report)
+/* What follows a receiver or connector of one signal: the heads of the pipelines that name it. */
+static bool pipelines_of(jg_graph *g, const char *id, uint32_t signal, jaeger_consumer *ret,
+                         jg_report *report)
 {
     size_t count = 0, all = g->sections->pipeline_count;
     jaeger_consumer *heads = jaeger_arena_alloc(g->arena, all * sizeof *heads);
     for (size_t i = 0; heads && i < all; i++) {
         const jg_pipeline_def *p = &g->sections->pipelines[i];
-        if (!(p->signal & signals) || !is_receiver_of(p, id))
+        if (p->signal != signal || !is_receiver_of(p, id))
             continue;
         if (!build_pipeline(g, i, report))
             return false;
         heads[count++] = g->pipelines[i].head;
     }
     *ret = heads && count ? jg_fanout_new(g->arena, heads, count) : (jaeger_consumer){0};
+    if (!ret->consume)
+        jg_report_add(report, "out of memory");
+    return ret->consume;
+}
+
+/* The same for several signals, one in turn. */
+static bool pipelines_after(jg_graph *g, const char *id, uint32_t signals, jaeger_consumer *ret,
+                            jg_report *report)
+{
+    jaeger_consumer to[3] = {{0}};
+    for (unsigned i = 0; i < 3; i++)
+        if ((signals & 1u << i) && !pipelines_of(g, id, 1u << i, &to[i], report))
+            return false;
+    *ret = jg_signals_split(g->arena, to);
     if (!ret->consume)
         jg_report_add(report, "out of memory");
     return ret->consume;
@@ -180,8 +201,7 @@ static bool build_pipeline(jg_graph *g, size_t index, jg_report *report)
     return true;
 }
 
-/* One instance for all pipelines that name it. Traces, if it has any of them, else metrics, else logs: a
- * stream of batches has one kind. */
+/* One instance for all pipelines that name it, of whatever signal. */
 static bool build_receiver(jg_graph *g, const jg_def *def, jg_report *report)
 {
     uint32_t used = 0;
@@ -196,7 +216,7 @@ static bool build_receiver(jg_graph *g, const jg_def *def, jg_report *report)
     }
     if (!used)
         return true; /* defined, but in no pipeline */
-    return pipelines_after(g, def->id, used & -used, &next, report) && make(g, def, NULL, next, report);
+    return pipelines_after(g, def->id, used, &next, report) && make_for(g, def, NULL, next, used, report);
 }
 
 static bool is_listed(const jg_sections *s, const char *id)

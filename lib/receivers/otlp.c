@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The OTLP receiver: gRPC Export on 4317, POST /v1/traces on 4318 in protobuf or JSON. A protobuf request
- * becomes a batch where it lies. The answer waits for the pipeline. Spec:
- * https://opentelemetry.io/docs/specs/otlp/; texts and statuses of the Collector's otlpreceiver.
+ * The OTLP receiver, for traces and metrics: gRPC Export on 4317, POST /v1/traces and /v1/metrics on 4318 in
+ * protobuf or JSON. A signal that no pipeline takes is not served. A protobuf request becomes a batch where
+ * it lies. The answer waits for the pipeline. Spec: https://opentelemetry.io/docs/specs/otlp/; texts and
+ * statuses of the Collector's otlpreceiver.
  */
 #include "core/alloc.h"
 #include "core/arena.h"
 #include "core/err.h"
 #include "core/metrics.h"
 #include "core/str.h"
+#include "model/batch.h"
 #include "net/auth.h"
 #include "net/grpc_server.h"
 #include "net/http_server.h"
@@ -38,17 +40,29 @@ typedef struct otlp_config {
     } protocols;
 } otlp_config;
 
-/** What one protocol counts and asks. */
-typedef struct otlp_port {
+typedef struct otlp_port otlp_port;
+
+/** A signal over one protocol. */
+typedef struct otlp_stream {
+    otlp_port *port;
+    jaeger_status (*from_otlp)(void *bytes, size_t len, jaeger_release_fn release, void *user,
+                               jaeger_batch **ret, jaeger_error *err);
+    jaeger_status (*from_json)(jaeger_str json, jaeger_batch **ret, jaeger_error *err);
+    jg_metric *accepted, *refused;
+} otlp_stream;
+
+/** A protocol. */
+struct otlp_port {
     struct otlp *receiver;
     jg_auth auth;
-    jg_metric *accepted, *refused;
-} otlp_port;
+    otlp_stream traces, metrics; /* port NULL: not served */
+};
 
 typedef struct otlp {
     const char *id;
     const otlp_config *config;
     jaeger_consumer next;
+    uint32_t signals;
     jaeger_host *host;
     otlp_port grpc, http;
     jg_grpc_server *grpc_server;
@@ -58,20 +72,55 @@ typedef struct otlp {
 /* ---- both protocols
  * --------------------------------------------------------------------------------------------- */
 
-/** An ExportTraceServiceResponse with an empty partial_success, as the Collector writes it. */
+/** An Export…ServiceResponse with an empty partial_success, as the Collector writes it. */
 static const char export_response[] = "\x0a\x00";
 
 /** Takes the batch. An empty one is a success that nobody hears of. */
-static jaeger_status deliver(otlp_port *port, jaeger_batch *batch, jaeger_call *call)
+static jaeger_status deliver(const otlp_stream *stream, jaeger_batch *batch, jaeger_call *call)
 {
-    size_t spans = jaeger_batch_span_count(batch);
-    if (!spans) {
+    const jaeger_consumer *next = &stream->port->receiver->next;
+    size_t items = jg_batch_items(batch);
+    if (!items) {
         jaeger_batch_unref(batch);
         return JAEGER_OK;
     }
-    jaeger_status status = port->receiver->next.consume(port->receiver->next.self, batch, call);
-    jg_metric_add(status == JAEGER_OK ? port->accepted : port->refused, (double)spans);
+    jaeger_status status = next->consume(next->self, batch, call);
+    jg_metric_add(status == JAEGER_OK ? stream->accepted : stream->refused, (double)items);
     return status;
+}
+
+static void init_traces(otlp_port *port, jg_metrics *metrics, const jaeger_pair labels[2])
+{
+    port->traces = (otlp_stream){
+        .port = port,
+        .from_otlp = jaeger_batch_from_otlp,
+        .from_json = jg_otlp_json_to_batch,
+        .accepted = jg_metrics_counter(metrics, "otelcol_receiver_accepted_spans",
+                                       "Number of spans successfully pushed into the pipeline.", labels, 2),
+        .refused =
+            jg_metrics_counter(metrics, "otelcol_receiver_refused_spans",
+                               "Number of spans that could not be pushed into the pipeline.", labels, 2)};
+    (void)jg_metrics_counter(
+        metrics, "otelcol_receiver_failed_spans",
+        "The number of spans that failed to be processed by the receiver due to internal errors.", labels, 2);
+}
+
+static void init_metrics(otlp_port *port, jg_metrics *metrics, const jaeger_pair labels[2])
+{
+    port->metrics = (otlp_stream){
+        .port = port,
+        .from_otlp = jaeger_batch_from_otlp_metrics,
+        .from_json = jg_otlp_json_to_metrics,
+        .accepted =
+            jg_metrics_counter(metrics, "otelcol_receiver_accepted_metric_points",
+                               "Number of metric points successfully pushed into the pipeline.", labels, 2),
+        .refused = jg_metrics_counter(metrics, "otelcol_receiver_refused_metric_points",
+                                      "Number of metric points that could not be pushed into the pipeline.",
+                                      labels, 2)};
+    (void)jg_metrics_counter(
+        metrics, "otelcol_receiver_failed_metric_points",
+        "The number of metric points that failed to be processed by the receiver due to internal errors.",
+        labels, 2);
 }
 
 static void init_port(otlp *self, otlp_port *port, const char *transport)
@@ -80,14 +129,10 @@ static void init_port(otlp *self, otlp_port *port, const char *transport)
     const jaeger_pair labels[] = {{JAEGER_STR("receiver"), jg_str(self->id)},
                                   {JAEGER_STR("transport"), jg_str(transport)}};
     port->receiver = self;
-    port->accepted = jg_metrics_counter(metrics, "otelcol_receiver_accepted_spans",
-                                        "Number of spans successfully pushed into the pipeline.", labels, 2);
-    port->refused =
-        jg_metrics_counter(metrics, "otelcol_receiver_refused_spans",
-                           "Number of spans that could not be pushed into the pipeline.", labels, 2);
-    (void)jg_metrics_counter(
-        metrics, "otelcol_receiver_failed_spans",
-        "The number of spans that failed to be processed by the receiver due to internal errors.", labels, 2);
+    if (self->signals & JAEGER_TRACES)
+        init_traces(port, metrics, labels);
+    if (self->signals & JAEGER_METRICS)
+        init_metrics(port, metrics, labels);
 }
 
 static jaeger_status init_auth(otlp *self, const jg_auth_settings *settings, otlp_port *port,
@@ -112,8 +157,9 @@ static jaeger_status grpc_export(void *self, jaeger_str request, jg_grpc_stream 
     jaeger_release_fn release = NULL;
     jaeger_batch *batch;
     if (request.len && jg_grpc_take_request(stream, &bytes, &len, &release, &user)) {
-        JG_TRY(jaeger_batch_from_otlp(bytes, len, release, user, &batch, &call->error));
-        JG_TRY(deliver(self, batch, call));
+        const otlp_stream *to = self;
+        JG_TRY(to->from_otlp(bytes, len, release, user, &batch, &call->error));
+        JG_TRY(deliver(to, batch, call));
     } else if (request.len) {
         return jg_fail_oom(&call->error);
     }
@@ -168,7 +214,8 @@ static void refuse_request(jg_http_request *request, jg_http_reply *reply, jaege
 }
 
 /** @return OK with *ret NULL for an empty request */
-static jaeger_status read_batch(jg_http_request *request, otlp_encoding encoding, jaeger_batch **ret)
+static jaeger_status read_batch(const otlp_stream *stream, jg_http_request *request, otlp_encoding encoding,
+                                jaeger_batch **ret)
 {
     jaeger_error *err = &request->call->error;
     void *bytes, *user;
@@ -176,21 +223,21 @@ static jaeger_status read_batch(jg_http_request *request, otlp_encoding encoding
     jaeger_release_fn release;
     *ret = NULL;
     if (encoding == ENCODING_JSON)
-        return jg_otlp_json_to_batch(request->body, ret, err);
+        return stream->from_json(request->body, ret, err);
     if (!request->body.len)
         return JAEGER_OK;
     if (!jg_http_take_body(request, &bytes, &len, &release, &user))
         return jg_fail_oom(err);
-    return jaeger_batch_from_otlp(bytes, len, release, user, ret, err);
+    return stream->from_otlp(bytes, len, release, user, ret, err);
 }
 
-static void http_export(otlp_port *port, jg_http_request *request, otlp_encoding encoding,
+static void http_export(const otlp_stream *stream, jg_http_request *request, otlp_encoding encoding,
                         jg_http_reply *reply)
 {
     jaeger_batch *batch;
-    jaeger_status status = read_batch(request, encoding, &batch);
+    jaeger_status status = read_batch(stream, request, encoding, &batch);
     if (status == JAEGER_OK && batch)
-        status = deliver(port, batch, request->call);
+        status = deliver(stream, batch, request->call);
     if (status != JAEGER_OK) {
         request->call->error.status = status;
         send_status(reply, encoding, jg_status_to_http(status), &request->call->error);
@@ -210,14 +257,24 @@ static bool path_is(jaeger_str path, jaeger_str configured)
     return jg_str_eq(path, configured);
 }
 
+/** NULL: no signal has that path. */
+static const otlp_stream *stream_at(const otlp_port *port, jaeger_str path)
+{
+    const otlp_http_config *c = &port->receiver->config->protocols.http;
+    if (port->traces.port && path_is(path, c->traces_url_path))
+        return &port->traces;
+    return port->metrics.port && path_is(path, c->metrics_url_path) ? &port->metrics : NULL;
+}
+
 static void http_handle(void *self, jg_http_request *request, jg_http_reply *reply)
 {
-    otlp_port *port = self;
+    const otlp_port *port = self;
+    const otlp_stream *stream = stream_at(port, request->path);
     otlp_encoding encoding = encoding_of(request->content_type);
     jaeger_error error = {0};
     if (jg_http_request_error(request, &error) != JAEGER_OK)
         refuse_request(request, reply, &error);
-    else if (!path_is(request->path, port->receiver->config->protocols.http.traces_url_path))
+    else if (!stream)
         jg_http_send(reply, 404, "text/plain; charset=utf-8", JAEGER_STR("404 page not found\n"));
     else if (!jg_str_is(request->method, "POST"))
         jg_http_send(reply, 405, "text/plain", JAEGER_STR("405 method not allowed, supported: [POST]"));
@@ -226,7 +283,7 @@ static void http_handle(void *self, jg_http_request *request, jg_http_reply *rep
             reply, 415, "text/plain",
             JAEGER_STR("415 unsupported media type, supported: [application/json, application/x-protobuf]"));
     else
-        http_export(port, request, encoding, reply);
+        http_export(stream, request, encoding, reply);
 }
 
 /* ---- the component
@@ -246,21 +303,30 @@ static jaeger_status otlp_create(void *self, const jaeger_component_create *in, 
 {
     (void)err;
     otlp *o = self;
-    *o = (otlp){.id = in->id, .config = in->config, .next = in->next, .host = in->host};
+    *o = (otlp){.id = in->id,
+                .config = in->config,
+                .next = in->next,
+                .signals = in->signals ? in->signals : JAEGER_TRACES,
+                .host = in->host};
     return JAEGER_OK;
 }
 
 static jaeger_status start_grpc(otlp *o, jaeger_error *err)
 {
     const jg_grpc_server_settings *settings = &o->config->protocols.grpc.server;
-    const jg_grpc_method methods[] = {
-        {"/opentelemetry.proto.collector.trace.v1.TraceService/Export", grpc_export, &o->grpc},
-    };
+    jg_grpc_method methods[2];
+    size_t count = 0;
     init_port(o, &o->grpc, "grpc");
+    if (o->grpc.traces.port)
+        methods[count++] = (jg_grpc_method){"/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+                                            grpc_export, &o->grpc.traces};
+    if (o->grpc.metrics.port)
+        methods[count++] = (jg_grpc_method){"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+                                            grpc_export, &o->grpc.metrics};
     JG_TRY(init_auth(o, &settings->auth, &o->grpc, err));
     jg_grpc_server_options options = {.settings = settings,
                                       .methods = methods,
-                                      .method_count = JG_COUNT(methods),
+                                      .method_count = count,
                                       .auth = jg_auth_for_grpc(&o->grpc.auth),
                                       .prompt = jaeger_consumer_is_prompt(&o->next),
                                       .name = o->id};
@@ -320,7 +386,7 @@ static const jaeger_field http_fields[] = {
      .kind = JAEGER_FIELD_STR,
      .offset = offsetof(HTTP, metrics_url_path),
      .fallback = "/v1/metrics",
-     .doc = "accepted for compatibility: answers 404"},
+     .doc = "path that takes metrics, if a pipeline does"},
     {.name = "logs_url_path",
      .kind = JAEGER_FIELD_STR,
      .offset = offsetof(HTTP, logs_url_path),
@@ -357,9 +423,9 @@ static const jaeger_field otlp_fields[] = {
 const jaeger_component_type jg_receiver_otlp = {
     .size = sizeof(jaeger_component_type),
     .name = "otlp",
-    .doc = "receives spans as OTLP over gRPC and HTTP",
+    .doc = "receives traces and metrics as OTLP over gRPC and HTTP",
     .kind = JAEGER_RECEIVER,
-    .gives = JAEGER_TRACES,
+    .gives = JAEGER_TRACES | JAEGER_METRICS,
     .fields = otlp_fields,
     .config_size = sizeof(otlp_config),
     .state_size = sizeof(otlp),

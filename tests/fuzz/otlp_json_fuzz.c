@@ -24,6 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     JG_AUTO_BUF jg_buf first = JG_BUF_INIT(1 << 24), second = JG_BUF_INIT(1 << 24),
                        third = JG_BUF_INIT(1 << 24);
+    jaeger_batch *metrics = NULL; /* what is read must be what the checks of metrics allow */
+    if (jg_otlp_json_to_metrics((jaeger_str){(const char *)data, size}, &metrics, NULL) == JAEGER_OK)
+        jaeger_batch_unref(metrics);
     if (!rewrite((jaeger_str){(const char *)data, size}, &first))
         return 0;
     if (!rewrite(jg_buf_view(&first), &second) || !rewrite(jg_buf_view(&second), &third))

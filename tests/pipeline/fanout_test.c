@@ -53,6 +53,25 @@ static jaeger_batch *batch_of_one(void)
     return batch;
 }
 
+static void each_signal_goes_its_way(void **state)
+{
+    (void)state;
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
+    end traces = {0}, metrics = {0};
+    jaeger_call call = JAEGER_CALL_INIT;
+    jaeger_consumer to[3] = {{end_consume, &traces}};
+    jaeger_batch *points;
+    assert_ptr_equal(jg_signals_split(arena, to).self, &traces); /* one needs no split */
+    to[1] = (jaeger_consumer){end_consume, &metrics};
+    jaeger_consumer split = jg_signals_split(arena, to);
+    assert_ok(jaeger_batch_from_otlp_metrics((void *)"", 0, NULL, NULL, &points, NULL));
+    assert_ok(split.consume(split.self, batch_of_one(), &call));
+    assert_ok(split.consume(split.self, jaeger_batch_ref(points), &call));
+    assert_ok(split.consume(split.self, points, &call));
+    assert_int_equal(traces.calls, 1);
+    assert_int_equal(metrics.calls, 2);
+}
+
 static jaeger_status run(end *ends, size_t count, jaeger_call *call)
 {
     JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
@@ -145,6 +164,7 @@ static void all_must_be_prompt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_signal_goes_its_way),
         cmocka_unit_test(every_consumer_is_called_though_one_fails),
         cmocka_unit_test(errors_are_combined),
         cmocka_unit_test(a_consumer_that_changes_its_batch_does_not_disturb_the_others),

@@ -2,6 +2,7 @@
  * The receiver inside a service, before an exporter that says what the test tells it to. Ports 22000-22899.
  */
 #include "core/arena.h"
+#include "model/batch.h"
 #include "net/encoding.h"
 #include "net/grpc_client.h"
 #include "support/http.h"
@@ -11,7 +12,8 @@
  * ----------------------------------------------------------------------------------- */
 
 static jaeger_error next_answer; /* what consume returns */
-static size_t next_spans;        /* seen; SIZE_MAX: not called */
+static size_t next_spans;        /* seen, or data points; SIZE_MAX: not called */
+static uint32_t next_signal;
 
 static jaeger_status answering_create(void *self, const jaeger_component_create *in, jaeger_error *err)
 {
@@ -24,7 +26,8 @@ static jaeger_status answering_create(void *self, const jaeger_component_create 
 static jaeger_status answering_consume(void *self, jaeger_batch *take, jaeger_call *call)
 {
     (void)self;
-    next_spans = jaeger_batch_span_count(take);
+    next_spans = jg_batch_items(take);
+    next_signal = jaeger_batch_signal(take);
     jaeger_batch_unref(take);
     call->error = next_answer;
     return next_answer.status;
@@ -34,7 +37,7 @@ static const jaeger_component_type answering = {.size = sizeof(jaeger_component_
                                                 .name = "answering",
                                                 .doc = "answers",
                                                 .kind = JAEGER_EXPORTER,
-                                                .takes = JAEGER_TRACES,
+                                                .takes = JAEGER_TRACES | JAEGER_METRICS,
                                                 .state_size = 1,
                                                 .create = answering_create,
                                                 .consume = answering_consume};
@@ -68,6 +71,7 @@ static const jaeger_component_type keeper = {.size = sizeof(jaeger_component_typ
 
 static uint16_t port;
 static char grpc_protocol[128]; /* YAML after the protocol http */
+static const char *pipelines = "traces: {receivers: [otlp], exporters: [answering]}";
 
 static jaeger_service *start(const char *http_settings)
 {
@@ -86,8 +90,8 @@ static jaeger_service *start(const char *http_settings)
                    "receivers: {otlp: {protocols: {http: {endpoint: '127.0.0.1:%u'%s}%s}}}\n"
                    "exporters: {answering: }\nextensions: {keeper: }\n"
                    "service: {telemetry: {metrics: {level: none}}, extensions: [keeper],\n"
-                   "  pipelines: {traces: {receivers: [otlp], exporters: [answering]}}}\n",
-                   port, http_settings, grpc_protocol);
+                   "  pipelines: {%s}}\n",
+                   port, http_settings, grpc_protocol, pipelines);
     jaeger_service_options options = JAEGER_SERVICE_OPTIONS_INIT;
     options.yaml = yaml;
     options.components = types;
@@ -346,6 +350,82 @@ static void grpc_export_answers_as_http_does(void **state)
     jaeger_service_free(service);
 }
 
+#define TRACES_METHOD  "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+#define METRICS_METHOD "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+
+/** A gauge "g" with two points. */
+static const char two_points[] = "\x0a\x15\x12\x13\x12\x11\x0a\x01g\x2a\x0c\x0a\x04\x10\x01\x18\x02"
+                                 "\x0a\x04\x10\x01\x18\x03";
+static const char two_points_json[] =
+    "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"g\",\"gauge\":{\"dataPoints\":["
+    "{\"asInt\":\"1\"},{\"asDouble\":0}]}}]}]}]}";
+
+static jaeger_status export_over_grpc(const char *endpoint, const char *method, jaeger_str message)
+{
+    jg_net *net;
+    jg_grpc_client *client;
+    jaeger_error err = {0};
+    jaeger_call call = JAEGER_CALL_INIT;
+    jg_net_options options = {.loop_threads = 1};
+    jg_grpc_client_settings settings = {.endpoint = jg_str(endpoint), .tls.insecure = true};
+    jg_buf answer JG_AUTO_BUF = JG_BUF_INIT(1000);
+    assert_ok(jg_net_new(&options, &net, &err));
+    assert_ok(jg_grpc_client_new(net, &settings, 0, &client, &err));
+    next_spans = SIZE_MAX;
+    jaeger_status status = jg_grpc_unary(client, method, message, &answer, &call);
+    jg_grpc_client_free(client);
+    jg_net_free(net);
+    return status;
+}
+
+static void each_signal_is_served_if_a_pipeline_takes_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pipelines;
+        bool traces, metrics;
+    } rows[] = {
+        {"traces: {receivers: [otlp], exporters: [answering]}", true, false},
+        {"metrics: {receivers: [otlp], exporters: [answering]}", false, true},
+        {"traces: {receivers: [otlp], exporters: [answering]}, "
+         "metrics: {receivers: [otlp], exporters: [answering]}",
+         true, true},
+    };
+    const jaeger_str points = {two_points, sizeof two_points - 1};
+    for (size_t i = 0; i < JG_COUNT(rows); i++) {
+        char endpoint[32];
+        (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", 22900u + (unsigned)getpid() % 90u);
+        (void)snprintf(grpc_protocol, sizeof grpc_protocol, ", grpc: {endpoint: '%s'}", endpoint);
+        pipelines = rows[i].pipelines;
+        jaeger_service *service = start("");
+        const char *traces = rows[i].traces ? " 200 OK" : " 404 ",
+                   *metrics = rows[i].metrics ? " 200 OK" : " 404 ";
+        jg_buf pb JG_AUTO_BUF = ask("POST", "/v1/traces", PROTOBUF, ONE_SPAN);
+        assert_has(&pb, traces);
+        next_spans = SIZE_MAX;
+        jg_buf points_pb JG_AUTO_BUF = ask("POST", "/v1/metrics", PROTOBUF, points);
+        assert_has(&points_pb, metrics);
+        assert_int_equal(next_spans, rows[i].metrics ? 2 : SIZE_MAX);
+        next_spans = SIZE_MAX;
+        jg_buf points_json JG_AUTO_BUF = ask("POST", "/v1/metrics", JSON, jg_str(two_points_json));
+        assert_has(&points_json, metrics);
+        assert_int_equal(next_spans, rows[i].metrics ? 2 : SIZE_MAX);
+        if (rows[i].metrics) {
+            assert_int_equal(next_signal, JAEGER_METRICS);
+            jg_buf bad JG_AUTO_BUF = ask("POST", "/v1/metrics", PROTOBUF, JAEGER_STR("\x0a\xff"));
+            assert_has(&bad, " 400 ");
+        }
+        assert_int_equal(export_over_grpc(endpoint, TRACES_METHOD, ONE_SPAN),
+                         rows[i].traces ? JAEGER_OK : JAEGER_UNIMPLEMENTED);
+        assert_int_equal(export_over_grpc(endpoint, METRICS_METHOD, points),
+                         rows[i].metrics ? JAEGER_OK : JAEGER_UNIMPLEMENTED);
+        assert_int_equal(next_spans, rows[i].metrics ? 2 : SIZE_MAX);
+        jaeger_service_free(service);
+    }
+    grpc_protocol[0] = 0;
+    pipelines = rows[0].pipelines;
+}
+
 static void no_protocol_is_refused(void **state)
 {
     (void)state;
@@ -397,6 +477,7 @@ int main(void)
         cmocka_unit_test(failures_of_the_pipeline_are_mapped),
         cmocka_unit_test(an_authenticator_keeps_the_door),
         cmocka_unit_test(grpc_export_answers_as_http_does),
+        cmocka_unit_test(each_signal_is_served_if_a_pipeline_takes_it),
         cmocka_unit_test(no_protocol_is_refused),
         cmocka_unit_test(a_missing_authenticator_is_named),
     };

@@ -2,6 +2,7 @@
 #include "core/pb.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "model/metrics.h"
 #include "support/file.h"
 #include "wire/otlp_json.h"
 
@@ -117,6 +118,91 @@ static void otlp_json_takes_what_the_collector_takes(void **state)
     }
 }
 
+/** Each point as text: name, type, and what it holds. */
+static bool tell_point(void *self, const jg_metric_point *p)
+{
+    jg_buf *out = self;
+    jaeger_iter attrs = jg_point_attrs(p);
+    jaeger_attr attr;
+    jg_exemplar e;
+    jg_pb exemplars = jg_pb_of_str(p->body);
+    jg_buf_printf(out, "%.*s %d %llu-%llu", JAEGER_STR_ARGS(p->name), (int)p->type,
+                  (unsigned long long)p->start_unix_ns, (unsigned long long)p->time_unix_ns);
+    while (jaeger_next_attr(&attrs, &attr))
+        jg_buf_printf(out, " %.*s", JAEGER_STR_ARGS(attr.key));
+    if (p->type == JG_METRIC_GAUGE || p->type == JG_METRIC_SUM)
+        jg_buf_printf(out, " =%g", p->value);
+    else
+        jg_buf_printf(out, " n=%llu sum=%g", (unsigned long long)p->count, p->sum);
+    if (p->type != JG_METRIC_GAUGE)
+        jg_buf_printf(out, " t=%u m=%d", p->temporality, p->monotonic);
+    for (size_t i = 0; i < p->counts.len / 8; i++)
+        jg_buf_printf(out, " c%llu", (unsigned long long)jg_packed_u64(p->counts, i));
+    for (size_t i = 0; i < p->bounds.len / 8; i++)
+        jg_buf_printf(out, " b%g", jg_packed_double(p->bounds, i));
+    if (p->type == JG_METRIC_EXPONENTIAL)
+        jg_buf_printf(out, " scale=%d zero=%llu offset=%d counts=%zu", p->scale,
+                      (unsigned long long)p->zero_count, p->offset, p->positive.len);
+    while (jg_point_next_exemplar(p, &exemplars, &e))
+        jg_buf_printf(out, " e%g@%llu/%02x%02x", e.value, (unsigned long long)e.time_unix_ns, e.trace_id[15],
+                      e.span_id[7]);
+    jg_buf_printf(out, ";");
+    return true;
+}
+
+#define METRIC(json) "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"m\"," json "}]}]}]}"
+
+static void otlp_json_reads_metrics(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *want; /* NULL: refused */
+    } rows[] = {
+        {"{}", ""},
+        {METRIC("\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"7\",\"asInt\":\"-3\"},{\"asDouble\":0.5,"
+                "\"attributes\":[{\"key\":\"a\",\"value\":{\"stringValue\":\"x\"}}]}]}"),
+         "m 5 0-7 =-3;m 5 0-0 a =0.5;"},
+        {METRIC("\"sum\":{\"aggregationTemporality\":\"AGGREGATION_TEMPORALITY_DELTA\",\"isMonotonic\":true,"
+                "\"dataPoints\":[{\"startTimeUnixNano\":\"1\",\"timeUnixNano\":2,\"asInt\":4,\"exemplars\":[{"
+                "\"timeUnixNano\":\"3\",\"asDouble\":1.5,\"spanId\":\"00000000000000ab\","
+                "\"traceId\":\"000000000000000000000000000000cd\"}]}]}"),
+         "m 7 1-2 =4 t=1 m=1 e1.5@3/cdab;"},
+        {METRIC("\"histogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{\"count\":\"3\",\"sum\":4.5,"
+                "\"bucketCounts\":[\"1\",2,\"0\"],\"explicitBounds\":[1,2.5],\"min\":0,\"max\":9}]}"),
+         "m 9 0-0 n=3 sum=4.5 t=2 m=0 c1 c2 c0 b1 b2.5;"},
+        {METRIC("\"exponentialHistogram\":{\"aggregationTemporality\":1,\"dataPoints\":[{\"count\":\"5\","
+                "\"sum\":1,\"scale\":-2,\"zeroCount\":\"1\",\"positive\":{\"offset\":-3,\"bucketCounts\":"
+                "[\"1\",\"300\"]}}]}"),
+         "m 10 0-0 n=5 sum=1 t=1 m=0 scale=-2 zero=1 offset=-3 counts=3;"},
+        {METRIC(
+             "\"summary\":{\"dataPoints\":[{\"count\":\"2\",\"sum\":3,\"quantileValues\":[{\"quantile\":0.5,"
+             "\"value\":1}]}]}"),
+         "m 11 0-0 n=2 sum=3 t=0 m=0;"},
+        {METRIC("\"gauge\":{\"dataPoints\":[{\"asInt\":\"x\"}]}"), NULL},
+        {METRIC("\"exponentialHistogram\":{\"dataPoints\":[{\"scale\":2147483648}]}"), NULL},
+        {METRIC("\"histogram\":{\"dataPoints\":[{\"bucketCounts\":[-1]}]}"), NULL},
+        {METRIC("\"sum\":{\"aggregationTemporality\":\"DELTA\"}"), NULL},
+        {"{\"resourceMetrics\":7}", NULL},
+    };
+    for (size_t i = 0; i < JG_COUNT(rows); i++) {
+        JG_AUTO_BATCH jaeger_batch *batch = NULL;
+        JG_AUTO_BUF jg_buf told = JG_BUF_INIT(4096);
+        jaeger_error err = {0};
+        jaeger_str message;
+        jaeger_status status = jg_otlp_json_to_metrics(jg_str(rows[i].json), &batch, &err);
+        if (!rows[i].want) {
+            if (status != JAEGER_INVALID_ARGUMENT)
+                fail_msg("%s was accepted", rows[i].json);
+            continue;
+        }
+        if (status != JAEGER_OK)
+            fail_msg("%s: %s", rows[i].json, err.message);
+        if (jg_batch_payload(batch, 0, &message))
+            assert_true(jg_metrics_walk(message, (jg_metric_sink){tell_point, &told}));
+        assert_same(jg_buf_view(&told), jg_str(rows[i].want));
+    }
+}
+
 static jaeger_status read_nested(size_t depth)
 {
     JG_AUTO_BUF jg_buf text = JG_BUF_INIT(1 << 20);
@@ -163,6 +249,7 @@ int main(void)
         cmocka_unit_test(otlp_json_gives_the_bytes_of_googles_protobuf),
         cmocka_unit_test(otlp_json_is_written_as_the_collector_writes_it),
         cmocka_unit_test(otlp_json_takes_what_the_collector_takes),
+        cmocka_unit_test(otlp_json_reads_metrics),
         cmocka_unit_test(otlp_json_limits_the_nesting_of_values),
         cmocka_unit_test(otlp_json_survives_each_failing_allocation),
     };
