@@ -78,7 +78,7 @@ def check_calls(server):
         assert b"google.rpc.RetryInfo" in details and b"\x08\x02\x10" in details
         begin = time.monotonic()
         e = code_of(raw(channel, "Sleep"), b"5000", timeout=0.3)
-        assert e.code() == grpc.StatusCode.DEADLINE_EXCEEDED and time.monotonic() - begin < 1
+        assert e.code() == grpc.StatusCode.DEADLINE_EXCEEDED and time.monotonic() - begin < 4
         future = raw(channel, "Sleep").future(b"5000")
         time.sleep(0.1)
         future.cancel()
@@ -142,7 +142,7 @@ def check_goaway():
     time.sleep(0.2)
     begin = time.monotonic()
     assert server.stop() == 0
-    assert 1 < time.monotonic() - begin < 8, time.monotonic() - begin
+    assert 1 < time.monotonic() - begin < 20, time.monotonic() - begin
     assert sleeping.result() == b"1500"
     reader.join()
     assert streamed == [100000] * 600, len(streamed)
@@ -150,14 +150,14 @@ def check_goaway():
 
 
 def check_keepalive():
-    with Server("time_ms=200", "timeout_ms=300") as server:
+    with Server("time_ms=200", "timeout_ms=2000") as server:
         dead = socket.create_connection(("127.0.0.1", int(server.target.split(":")[1])))
         dead.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
-        dead.settimeout(3)
+        dead.settimeout(20)
         begin = time.monotonic()
         while dead.recv(4096):
             pass
-        assert 0.4 < time.monotonic() - begin < 1.5
+        assert 2 < time.monotonic() - begin < 10
         with server.channel() as channel:
             assert raw(channel, "Sleep")(b"1200") == b"1200"
     with Server("idle_ms=300") as server, server.channel() as channel:
