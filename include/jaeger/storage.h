@@ -97,6 +97,7 @@ typedef struct jaeger_storage_caps {
     bool durable;               /**< OK of write means on disk */
     bool prompt;                /**< write waits for nothing: see jaeger_consumer.prompt */
     bool filter;                /**< tests jaeger_trace_query.filter, span by span, before `limit` counts */
+    bool value_patterns;        /**< values of jaeger_trace_query.attrs are patterns, not texts */
 } jaeger_storage_caps;
 
 typedef struct jaeger_service_count {

@@ -173,13 +173,17 @@ static jaeger_status prepare(jaeger_query *query, const jaeger_trace_query *find
     ret->find.size = sizeof ret->find;
     ret->limit = ret->find.limit;
     const jaeger_filter *filter = ret->find.filter;
-    if (filter)
-        JG_TRY(jg_filter_narrow(filter, &ret->find, call->arena, &call->error));
+    jaeger_storage_caps caps;
+    if (filter) {
+        read_caps(&query->traces, &caps);
+        if (!caps.value_patterns) /* it would take the filter's texts for patterns */
+            JG_TRY(jg_filter_narrow(filter, &ret->find, call->arena, &call->error));
+    }
     bool is_compound = condition_count(&ret->find) > 1;
     if (ret->find.service.len && !is_compound && !filter)
         return JAEGER_OK;
-    jaeger_storage_caps caps;
-    read_caps(&query->traces, &caps);
+    if (!filter)
+        read_caps(&query->traces, &caps);
     if (filter && (!caps.filter || filter->needs_trace)) {
         ret->filter = filter;
         ret->find.limit = JG_MAX(ret->find.limit, JG_SEARCH_TRACES_MAX);

@@ -15,7 +15,9 @@ enum { FEW_TAGS = 24 }; /* up to here, comparing all with all is cheaper than a 
 
 void jg_jaeger_in_init(jg_jaeger_in *in, size_t input_bytes, bool lifts_scope)
 {
-    *in = (jg_jaeger_in){.lifts_scope = lifts_scope, .arena = jaeger_arena_new(JG_TRANSLATED_BYTES_MAX)};
+    *in = (jg_jaeger_in){.lifts_scope = lifts_scope,
+                         .http_code = JAEGER_STR("http.status_code"),
+                         .arena = jaeger_arena_new(JG_TRANSLATED_BYTES_MAX)};
     jg_span_groups_init(&in->groups, JG_MIN(JG_TRANSLATED_BYTES_MAX, 16 * input_bytes + 4096));
     in->groups.failed = !in->arena;
 }
@@ -281,7 +283,7 @@ static void write_status(jg_jaeger_in *in, uint32_t kind)
             (void)take_text(tags, description, &message);
         }
         tag->gone = true;
-    } else if (!is_error && (tag = jg_jaeger_find(tags, JAEGER_STR("http.status_code")))) {
+    } else if (!is_error && (tag = jg_jaeger_find(tags, in->http_code))) {
         if (http_status(tag, kind, &code) && code &&
             (tag = jg_jaeger_find(tags, JAEGER_STR("http.status_message"))))
             message = text_of(tag);

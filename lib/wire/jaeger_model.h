@@ -54,8 +54,9 @@ typedef struct jg_jaeger_in {
     jg_jaeger_tags tags, fields; /* of the span or process; of a log */
     jg_jaeger_ref *refs;
     size_t ref_count, ref_cap;
-    jaeger_arena *arena; /* texts that are not in the input as they are */
-    bool lifts_scope;    /* protobuf and JSON: otel.scope.* and w3c.tracestate leave the tags */
+    jaeger_arena *arena;  /* texts that are not in the input as they are */
+    bool lifts_scope;     /* protobuf and JSON: otel.scope.* and w3c.tracestate leave the tags */
+    jaeger_str http_code; /* the tag that gives a status where no other does */
 } jg_jaeger_in;
 
 void jg_jaeger_in_init(jg_jaeger_in *in, size_t input_bytes, bool lifts_scope);

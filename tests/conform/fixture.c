@@ -62,6 +62,8 @@ int fixture_setup(void **state)
     f->arena = jaeger_arena_new(0);
     f->call = fixture_call(f, "");
     fixture_open(f);
+    if (f->skips & JG_SHARED_STORE)
+        assert_ok(f->storage.driver->purge(f->storage.self, &f->call));
     *state = f;
     return 0;
 }

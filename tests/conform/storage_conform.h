@@ -17,7 +17,10 @@ enum {
     JG_SKIP_FAULTS = 16,         /* its client library aborts when out of memory */
     JG_SKIP_ONE_SPAN = 32,       /* conditions may hold on different spans of a trace */
     JG_SKIP_OPERATION_KIND = 64, /* operations carry no kind */
-    JG_SKIP_SUMMARIES = 128      /* the query service makes them */
+    JG_SKIP_SUMMARIES = 128,     /* the query service makes them */
+    JG_SKIP_OTLP = 256,   /* keeps Jaeger's older model: microseconds, no attributes of scopes and links, no
+                             counts   of dropped ones; values of a search are patterns */
+    JG_SHARED_STORE = 512 /* the data is elsewhere and stays: purged before each test */
 };
 
 int jg_storage_conform(const char *driver, const char *yaml, unsigned skips);

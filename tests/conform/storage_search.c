@@ -129,6 +129,18 @@ static void write_tagged(fixture *f)
     write_batch(f, batch);
 }
 
+/** What Jaeger's older model cannot tell or does not keep. */
+static bool needs_otlp(const char *key, const char *text)
+{
+    static const char *const pairs[][2] = {{"color", "red.*"}, {"raw", "AQI="},   {"any", "scope"},
+                                           {"any", "link"},    {"error", "true"}, {"span.status", "ERROR"},
+                                           {"error", "false"}};
+    for (size_t i = 0; i < JG_COUNT(pairs); i++)
+        if (strcmp(key, pairs[i][0]) == 0 && strcmp(text, pairs[i][1]) == 0)
+            return true;
+    return false;
+}
+
 static void search_matches_attributes_as_text_in_five_places(void **state)
 {
     fixture *f = *state;
@@ -174,6 +186,8 @@ static void search_matches_attributes_as_text_in_five_places(void **state)
     };
     write_tagged(f);
     for (size_t i = 0; i < JG_COUNT(cases); i++) {
+        if (f->skips & JG_SKIP_OTLP && needs_otlp(cases[i].key, cases[i].text))
+            continue;
         jaeger_attr attr = {.key = jg_str(cases[i].key),
                             .value = {JAEGER_VALUE_STRING, .u.s = jg_str(cases[i].text)}};
         jaeger_trace_query query = {.size = sizeof query, .attrs = &attr, .attr_count = 1};
@@ -203,6 +217,8 @@ static void search_takes_typed_values(void **state)
         {"error", {JAEGER_VALUE_BOOL, .u.b = true}, 1}, {"any", {JAEGER_VALUE_INT, .u.i = 2}, 2},
     };
     for (size_t i = 0; i < JG_COUNT(cases); i++) {
+        if (f->skips & JG_SKIP_OTLP && strcmp(cases[i].key, "error") == 0)
+            continue; /* a text "true" is the same there */
         jaeger_attr attr = {.key = jg_str(cases[i].key), .value = cases[i].value};
         jaeger_trace_query query = {.size = sizeof query, .attrs = &attr, .attr_count = 1};
         assert_found(f, &query, &cases[i].want, cases[i].want != 0);
@@ -235,6 +251,9 @@ static void search_bounds_are_inclusive_to_the_nanosecond(void **state)
                                     .start_max_unix_ns = cases[i].start_max,
                                     .duration_min_ns = cases[i].duration_min,
                                     .duration_max_ns = cases[i].duration_max};
+        bool is_fine = cases[i].duration_min % 1000 || cases[i].duration_max % 1000;
+        if (is_fine && f->skips & JG_SKIP_OTLP)
+            continue;
         size_t n = 0;
         while (cases[i].want[n])
             n++;

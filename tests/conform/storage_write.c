@@ -85,6 +85,7 @@ static jaeger_batch *rich_batch(void)
 static void store_returns_every_field(void **state)
 {
     fixture *f = *state;
+    SKIP_IF(f, JG_SKIP_OTLP);
     JG_AUTO_BATCH jaeger_batch *batch = rich_batch();
     write_batch(f, jaeger_batch_ref(batch));
     gathered got;
@@ -193,7 +194,7 @@ static void store_takes_a_big_trace(void **state)
     enum { SPANS = 10008, BATCH = 500 };
     static span_spec specs[SPANS];
     for (uint64_t i = 0; i < SPANS; i++)
-        specs[i] = (span_spec){.trace = 3, .id = i + 1, .parent = i, .service = "big", .start = i};
+        specs[i] = (span_spec){.trace = 3, .id = i + 1, .parent = i, .service = "big", .start = i * 1000};
     for (size_t at = 0; at < SPANS; at += BATCH)
         write_specs(f, specs + at, JG_MIN(BATCH, SPANS - at));
     JG_AUTO_BATCH jaeger_batch *all = make_batch(specs, SPANS);
@@ -211,6 +212,7 @@ static void store_takes_a_big_trace(void **state)
 static void store_takes_large_values_and_odd_bytes(void **state)
 {
     fixture *f = *state;
+    SKIP_IF(f, JG_SKIP_OTLP);
     static char large[1 << 20];
     memset(large, 'x', sizeof large);
     jaeger_builder *b = jaeger_builder_new(64u << 20);
@@ -259,13 +261,14 @@ static void store_takes_hostile_ids(void **state)
             trace_id_of(halves[i], halves[k], ref.trace_id);
             gathered got = {0};
             assert_ok(f->storage.driver->get_traces(f->storage.self, &ref, 1, gather_into(&got), &f->call));
-            if (halves[i] || halves[k]) /* a store may drop the id of all zeros */
-                assert_int_equal(gathered_spans(&got), 2);
+            bool is_pair = halves[i] != 1 || halves[k] != 1; /* else both are one and the same */
+            if (halves[i] || halves[k])                      /* a store may drop the id of all zeros */
+                assert_in_range(gathered_spans(&got), is_pair ? 2 : 1, 2);
             read += gathered_spans(&got);
             gathered_done(&got);
         }
     }
-    assert_in_range(read, written - 2, written);
+    assert_in_range(read, written - 3, written);
 }
 
 static void store_takes_an_empty_batch(void **state)
@@ -349,7 +352,10 @@ static void store_keeps_data_over_a_restart(void **state)
     fixture_open(f);
     gathered got;
     get_one(f, 7, &got);
-    assert_same_spans(&batch, 1, &got);
+    if (f->skips & JG_SKIP_OTLP)
+        assert_int_equal(gathered_spans(&got), jaeger_batch_span_count(batch));
+    else
+        assert_same_spans(&batch, 1, &got);
     gathered_done(&got);
     jaeger_strs services = {0};
     assert_ok(f->storage.driver->services(f->storage.self, &services, &f->call));

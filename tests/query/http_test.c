@@ -66,7 +66,10 @@ static void end_stream(void *self, bool ok)
 static void begin(fixture *f)
 {
     *f = (fixture){.body = JG_BUF_INIT(256 << 20)};
-    f->traces.caps = (jaeger_storage_caps){sizeof(jaeger_storage_caps), true, true, true, false};
+    f->traces.caps = (jaeger_storage_caps){.size = sizeof(jaeger_storage_caps),
+                                           .without_service_name = true,
+                                           .same_span_conjunction = true,
+                                           .durable = true};
     f->metrics = jg_metrics_new();
     jaeger_query_options options = {.size = sizeof options, .traces = {&fake_driver, &f->traces}};
     assert_ok(jaeger_query_new(&options, &f->query, NULL));

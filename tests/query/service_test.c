@@ -43,7 +43,10 @@ static void add(fake_store *store, uint8_t id, const char *service, size_t spans
 static void begin(fixture *f, jaeger_query_options options)
 {
     *f = (fixture){.call = JAEGER_CALL_INIT};
-    f->traces.caps = (jaeger_storage_caps){sizeof(jaeger_storage_caps), true, true, true, false};
+    f->traces.caps = (jaeger_storage_caps){.size = sizeof(jaeger_storage_caps),
+                                           .without_service_name = true,
+                                           .same_span_conjunction = true,
+                                           .durable = true};
     f->call.arena = jaeger_arena_new(1 << 20);
     options.size = sizeof options;
     options.traces = (jaeger_storage){&fake_driver, &f->traces};

@@ -11,11 +11,13 @@
 #include "core/str.h"
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #define AWAY_NS_MIN      (1 * JG_NS_PER_S)
 #define AWAY_NS_MAX      (60 * JG_NS_PER_S)
 #define HEADER_BYTES_MAX (64u << 10)
 #define REASON_BYTES_MAX 300u
+#define WAIT_SLICE_NS    (50 * JG_NS_PER_MS) /* how long a caller that is cancelled may still wait */
 
 typedef struct node {
     char *url;
@@ -199,16 +201,16 @@ jaeger_status jg_os_send(jg_os_client *client, const jg_os_request *request, jg_
     JG_AUTO_BUF jg_buf authorization = JG_BUF_INIT(2 * HEADER_BYTES_MAX);
     if (!ret->body.max)
         ret->body.max = JG_OS_ANSWER_BYTES_MAX;
+    JG_TRY(jaeger_call_check(call));
     JG_TRY(put_authorization(client, call, &authorization, &call->error));
     const jaeger_pair header = {JAEGER_STR("Authorization"), jg_buf_view(&authorization)};
-    const jg_http_client_request http = {.method = request->method,
-                                         .path = request->path,
-                                         .body = request->body,
-                                         .content_type = !request->body.len ? NULL
-                                                         : request->lines   ? "application/x-ndjson"
-                                                                            : "application/json",
-                                         .headers = &header,
-                                         .header_count = authorization.len != 0};
+    const jg_http_client_request http = {
+        .method = request->method,
+        .path = request->path,
+        .body = request->body,
+        .content_type = request->lines ? "application/x-ndjson" : "application/json", /* also of nothing */
+        .headers = &header,
+        .header_count = authorization.len != 0};
     jaeger_status status = JAEGER_UNAVAILABLE;
     size_t count = __atomic_load_n(&client->node_count, __ATOMIC_ACQUIRE);
     uint64_t tried = 0;
@@ -236,6 +238,20 @@ jaeger_status jg_os_ask(jg_os_client *client, const jg_os_request *request, jg_h
     if (ret->status >= 200 && ret->status <= 299)
         return JAEGER_OK;
     return jg_os_fail(ret, request->path, &call->error);
+}
+
+bool jg_os_wait(uint64_t ns, const jaeger_call *call)
+{
+    uint64_t until = jg_clock_mono_ns() + ns;
+    if (call->deadline_ns && until >= call->deadline_ns)
+        return false;
+    for (uint64_t now = jg_clock_mono_ns(); now < until; now = jg_clock_mono_ns()) {
+        if (call->cancelled && __atomic_load_n(call->cancelled, __ATOMIC_RELAXED))
+            return false;
+        uint64_t slice = JG_MIN(until - now, WAIT_SLICE_NS);
+        (void)nanosleep(&(struct timespec){.tv_nsec = (long)slice}, NULL);
+    }
+    return true;
 }
 
 /* ---- failures ---- */

@@ -81,6 +81,8 @@ jaeger_status jg_os_ask(jg_os_client *client, const jg_os_request *request, jg_h
  * PERMISSION_DENIED, 404 NOT_FOUND, 409 ALREADY_EXISTS, 429 and 502 to 504 UNAVAILABLE, other 4xx
  * INVALID_ARGUMENT, else INTERNAL. @param what for the text, e.g. "search" */
 jaeger_status jg_os_fail(const jg_http_answer *answer, const char *what, jaeger_error *err);
+/** Wait before another try. @return false: there is no time for it, or nobody wants it any more */
+bool jg_os_wait(uint64_t ns, const jaeger_call *call);
 /** The status alone. */
 jaeger_status jg_os_status_of(int http_status);
 /** Append "type: reason" of an `error` value, which the scanner stands on. @return as the scanner */
