@@ -18,7 +18,7 @@ static int run(const char *driver, const char *url)
         url);
     (void)printf("%s at %s\n", driver, url);
     return jg_storage_conform(driver, yaml,
-                              JG_SKIP_TENANTS | JG_SKIP_SAMPLING | JG_SKIP_DEPENDENCIES | JG_SKIP_FAULTS |
+                              JG_SKIP_TENANTS | JG_SKIP_DEPENDENCIES | JG_SKIP_FAULTS |
                                   JG_SKIP_OPERATION_KIND | JG_SKIP_OTLP | JG_SHARED_STORE);
 }
 

@@ -25,12 +25,13 @@ jaeger_status jg_os_operations(void *self, jaeger_str service, jaeger_str kind, 
 jaeger_status jg_os_dependencies(void *self, uint64_t start_unix_ns, uint64_t end_unix_ns,
                                  jaeger_dependencies *ret, jaeger_call *call);
 jaeger_status jg_os_purge(void *self, jaeger_call *call);
+extern const jaeger_sampling_store jg_os_sampling_store;
 
 #define JG_OS_DRIVER_SLOTS                                                                                   \
     .open = jg_os_open, .close = jg_os_close, .caps = jg_os_caps, .write = jg_os_write,                      \
     .get_traces = jg_os_get_traces, .find_traces = jg_os_find_traces,                                        \
     .find_trace_ids = jg_os_find_trace_ids, .find_summaries = jg_os_find_summaries,                          \
     .services = jg_os_services, .operations = jg_os_operations, .dependencies = jg_os_dependencies,          \
-    .purge = jg_os_purge
+    .purge = jg_os_purge, .sampling = &jg_os_sampling_store
 
 #endif

@@ -122,6 +122,23 @@ jaeger_status jg_os_store_ready(jg_os_store *store, jaeger_call *call)
     return status;
 }
 
+jaeger_status jg_os_store_ready_for(jg_os_store *store, jg_os_kind kind, jaeger_call *call)
+{
+    jg_os_version version;
+    jaeger_status status = JAEGER_OK;
+    JG_TRY(jg_os_store_ready(store, call));
+    if (!store->config->create_mappings || __atomic_load_n(&store->ready_for[kind], __ATOMIC_ACQUIRE))
+        return JAEGER_OK;
+    JG_TRY(jg_os_client_version(store->client, &version, call));
+    (void)pthread_mutex_lock(&store->ready_mutex);
+    if (!store->ready_for[kind])
+        status = install(store, kind, version, call);
+    if (status == JAEGER_OK)
+        __atomic_store_n(&store->ready_for[kind], true, __ATOMIC_RELEASE);
+    (void)pthread_mutex_unlock(&store->ready_mutex);
+    return status;
+}
+
 /* ---- slots ---- */
 
 /** With tokens that only callers have, nothing can be asked at start. */

@@ -45,7 +45,8 @@ typedef struct jg_os_store {
     jg_os_tag_choice choice;
     uint64_t *services_known;    /* atomics; see write.c */
     uint64_t flight_bytes;       /* atomic */
-    bool ready;                  /* atomic: version known, templates there */
+    bool ready;                  /* atomic: version known, templates of spans and services there */
+    bool ready_for[JG_OS_KINDS]; /* atomic: template of that kind there */
     pthread_mutex_t ready_mutex; /* held while that is made so */
     jg_metric *refused, *partial;
 } jg_os_store;
@@ -58,5 +59,7 @@ jaeger_status jg_os_store_open(jg_os_store *store, const jg_os_config *config, c
 void jg_os_store_close(jg_os_store *store);
 /** Before the first write: the version is known and the templates are there. Tried again until it is so. */
 jaeger_status jg_os_store_ready(jg_os_store *store, jaeger_call *call) JG_MUST_CHECK;
+/** The same before the first write of a kind that few need: dependencies, sampling. */
+jaeger_status jg_os_store_ready_for(jg_os_store *store, jg_os_kind kind, jaeger_call *call) JG_MUST_CHECK;
 
 #endif

@@ -128,6 +128,34 @@ static void put_dynamic(jg_json_out *j, const char *name, const char *path)
     jg_json_end(j);
 }
 
+/** An object that is kept, but whose members are not searched for and do not become fields. */
+static void put_opaque(jg_json_out *j, const char *name)
+{
+    jg_json_key(j, jg_str(name));
+    jg_json_object(j);
+    put_pair(j, "type", "object");
+    jg_json_key_lit(j, "enabled");
+    jg_json_bool(j, false);
+    jg_json_end(j);
+}
+
+/** Jaeger has no mapping here: each operation's name becomes a field, until the index refuses more. */
+static void put_sampling_properties(jg_json_out *j)
+{
+    put_typed(j, "timestamp", "date");
+    put_opaque(j, "probabilitiesandqps");
+    jg_json_key_lit(j, "throughputs");
+    jg_json_object(j);
+    jg_json_key_lit(j, "properties");
+    jg_json_object(j);
+    put_keyword(j, "Service");
+    put_keyword(j, "Operation");
+    put_typed(j, "Count", "long");
+    put_opaque(j, "Probabilities");
+    jg_json_end(j);
+    jg_json_end(j);
+}
+
 static void put_mappings(jg_json_out *j, jg_os_kind kind)
 {
     jg_json_key_lit(j, "mappings");
@@ -148,6 +176,11 @@ static void put_mappings(jg_json_out *j, jg_os_kind kind)
             put_keyword(j, "serviceName");
             put_keyword(j, "operationName");
         }
+        jg_json_end(j);
+    } else if (kind == JG_OS_SAMPLING) {
+        jg_json_key_lit(j, "properties");
+        jg_json_object(j);
+        put_sampling_properties(j);
         jg_json_end(j);
     }
     jg_json_end(j);
