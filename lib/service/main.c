@@ -11,6 +11,7 @@
 #include "core/str.h"
 #include "registry.h"
 #include "service/cli.h"
+#include "service/search_tools.h"
 #include "service/storage_cmd.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -328,6 +329,8 @@ int jaeger_main(int argc, char **argv, const char *program, const char *yaml)
     set_allocator();
     if (argc > 1 && strcmp(argv[1], "storage") == 0)
         return jg_storage_command(argc - 1, argv + 1);
+    if (argc > 1 && jg_search_tools_have(argv[1]))
+        return jg_search_tools_run(argc - 1, argv + 1);
     say_dated_z("application version: git-commit=, git-version=v" JAEGER_VERSION ", build-date=");
     if (jg_cli_parse(&cli, argc, argv, &err) != JAEGER_OK)
         return fail(&err);
