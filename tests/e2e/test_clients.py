@@ -2,35 +2,13 @@
 """Clients of Jaeger and Zipkin, old and unmodified, send to us; what the API gives back is what they sent."""
 import pytest
 
-from conftest import Jaeger, free_ports
 from oldclients import CLIENTS, send
-
-RECEIVERS = """
-  jaeger:
-    protocols:
-      grpc: {{endpoint: "127.0.0.1:{grpc}"}}
-      thrift_http: {{endpoint: "127.0.0.1:{http}"}}
-      thrift_compact: {{endpoint: "127.0.0.1:{compact}"}}
-      thrift_binary: {{endpoint: "127.0.0.1:{binary}"}}
-  zipkin: {{endpoint: "127.0.0.1:{zipkin}"}}
-"""
-
-
-def with_receivers(directory, ports):
-    """An all-in-one whose only receivers are those of Jaeger and Zipkin."""
-    server = Jaeger(directory)
-    text = server.config.read_text().replace("receivers: [otlp]", "receivers: [jaeger, zipkin]")
-    head, tail = text.split("receivers:\n  otlp:")
-    server.config.write_text(head + "receivers:" + RECEIVERS.format(**ports) + tail[tail.index("processors:"):])
-    return server.start()
+from replay import jaeger_with_receivers
 
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory):
-    names = ["compact", "binary", "http", "grpc", "zipkin"]
-    ports = dict(zip(names, free_ports(len(names))))
-    server = with_receivers(tmp_path_factory.mktemp("old"), ports)
-    server.ports = ports
+    server = jaeger_with_receivers(tmp_path_factory.mktemp("old"))
     yield server
     server.stop()
 
