@@ -170,4 +170,5 @@ const jaeger_component_type jg_exporter_otlp_grpc = {
     .consume = otlp_grpc_consume,
     .stop = otlp_grpc_stop,
     .destroy = otlp_grpc_destroy,
+    .prompt = jg_otlp_exporter_prompt,
 };

@@ -223,4 +223,5 @@ const jaeger_component_type jg_exporter_otlp_http = {
     .consume = otlp_http_consume,
     .stop = otlp_http_stop,
     .destroy = otlp_http_destroy,
+    .prompt = jg_otlp_exporter_prompt,
 };

@@ -315,6 +315,12 @@ jaeger_status jg_queue_send(jg_queue *q, jaeger_batch *take, jaeger_call *call)
     return status;
 }
 
+bool jg_queue_is_prompt(const jg_queue *q)
+{
+    const jg_queue_config *c = q->options.config;
+    return c && !c->persistent.enabled && !c->block_on_overflow && !c->wait_for_result;
+}
+
 /* ---- life
  * ------------------------------------------------------------------------------------------------------- */
 

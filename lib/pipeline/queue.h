@@ -76,6 +76,9 @@ jaeger_status jg_queue_start(jg_queue *queue, jaeger_error *err) JG_MUST_CHECK;
  * sending returned); UNAVAILABLE, RESOURCE_EXHAUSTED: full or stopping. Without: what sending returned.
  * Blocks: sending, block_on_overflow, wait_for_result; up to call->deadline_ns. */
 jaeger_status jg_queue_send(jg_queue *queue, jaeger_batch *take, jaeger_call *call) JG_MUST_CHECK;
+/** jaeger_consumer.prompt of the exporter: a queue in memory that refuses when it is full waits for nothing.
+ */
+bool jg_queue_is_prompt(const jg_queue *queue);
 /** Refuse new requests, send what waits (once, no retries), join. At `deadline_ns` the rest is dropped. A
  * persistent queue ends what is being sent and leaves the rest on disk.
  * Idempotent; accepts NULL. */

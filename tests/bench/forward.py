@@ -98,7 +98,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="jaeger-forward-"))
     agent = args.build / "cmd/jaeger-agent"
     sink, sink_metrics, ours, col, rotel = free_ports(5)
-    out = f'endpoint: "127.0.0.1:{sink}", tls: {{insecure: true}}, compression: {args.compression}, sending_queue: {{block_on_overflow: true}}'
+    out = f'endpoint: "127.0.0.1:{sink}", tls: {{insecure: true}}, compression: {args.compression}, sending_queue: {{queue_size: 100000}}'
 
     def config(name, text):
         (folder / name).write_text(text)

@@ -54,6 +54,11 @@ jaeger_status jg_otlp_exporter_consume(jg_otlp_exporter *e, jaeger_batch *take, 
     return jg_queue_send(e->queue, take, call);
 }
 
+bool jg_otlp_exporter_prompt(void *e)
+{
+    return jg_queue_is_prompt(((const jg_otlp_exporter *)e)->queue);
+}
+
 void jg_otlp_exporter_stop(jg_otlp_exporter *e, uint64_t deadline_ns)
 {
     jg_queue_stop(e->queue, deadline_ns);

@@ -32,6 +32,7 @@ jaeger_status jg_otlp_exporter_find_auth(jg_otlp_exporter *e, const jg_auth_sett
                                          jaeger_error *err) JG_MUST_CHECK;
 /** Slots of the component types. */
 jaeger_status jg_otlp_exporter_consume(jg_otlp_exporter *e, jaeger_batch *take, jaeger_call *call);
+bool jg_otlp_exporter_prompt(void *e);
 void jg_otlp_exporter_stop(jg_otlp_exporter *e, uint64_t deadline_ns);
 void jg_otlp_exporter_done(jg_otlp_exporter *e);
 
