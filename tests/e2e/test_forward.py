@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our binary sends to our binary: OTLP over gRPC and HTTP, a destination that is away, kill -9, passwords."""
-import os
 import signal
-import subprocess
 import time
 import uuid
 
 import pytest
 import requests
 
-from conftest import BUILD, Jaeger, free_ports
+from conftest import BUILD, Jaeger
 
 AGENT = BUILD / "cmd/jaeger-agent"
 
@@ -111,37 +109,6 @@ def test_nothing_accepted_is_lost_while_the_destination_is_away(tmp_path, kind):
         assert front.metric("otelcol_exporter_queue_size") == 0
     finally:
         front.stop()
-        destination.stop()
-
-
-@pytest.mark.parametrize("kind", ["otlp", "otlphttp"])
-def test_an_opentelemetry_collector_in_between(tmp_path, kind):
-    """OTELCOL: a Collector with otlp receiver, batch and the OTLP exporters; docs/interop.md tells how to build one."""
-    otelcol = os.environ.get("OTELCOL")
-    if not otelcol:
-        pytest.skip("OTELCOL names no OpenTelemetry Collector")
-    destination = Jaeger(folder(tmp_path, "destination")).start()
-    grpc, http = free_ports(2)
-    config = tmp_path / "col.yaml"
-    config.write_text(f"""
-service:
-  pipelines: {{traces: {{receivers: [otlp], processors: [batch], exporters: [{kind}]}}}}
-  telemetry: {{metrics: {{level: none}}}}
-receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{grpc}"}}, http: {{endpoint: "127.0.0.1:{http}"}}}}}}}}
-processors: {{batch: }}
-exporters: {{{exporter_to(kind, destination)}}}
-""")
-    collector = subprocess.Popen([otelcol, "--config", str(config)], stderr=subprocess.DEVNULL)
-    between = type("Ports", (), {"grpc": grpc, "http": http})
-    front = Front(folder(tmp_path, "front"), exporter_to(kind, between, QUICK)).start()
-    try:
-        trace_id = uuid.uuid4().hex
-        assert front.send(trace_id, spans=50).status_code == 200
-        assert len(destination.trace(trace_id, spans=50, timeout=30)["spans"]) == 50
-    finally:
-        front.stop()
-        collector.terminate()
-        collector.wait(30)
         destination.stop()
 
 
