@@ -46,6 +46,7 @@ static jaeger_status exporter_create(void *self, const jaeger_component_create *
     e->config = in->config;
     e->host = in->host;
     e->queue = jg_queue_new(&(jg_queue_options){.id = in->id,
+                                                .host = in->host,
                                                 .config = &e->config->queue,
                                                 .retry = &e->config->retry,
                                                 .send = write_once,

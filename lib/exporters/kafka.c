@@ -194,6 +194,7 @@ static jaeger_status exporter_create(void *self, const jaeger_component_create *
         jg_metrics_counter(metrics, "jaeger_kafka_exporter_too_large_spans",
                            "Spans that are larger than max_message_bytes and were not sent.", &label, 1);
     e->queue = jg_queue_new(&(jg_queue_options){.id = in->id,
+                                                .host = in->host,
                                                 .config = &e->config->queue,
                                                 .retry = &e->config->retry,
                                                 .send = send_batch,

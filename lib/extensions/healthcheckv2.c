@@ -64,26 +64,75 @@ typedef struct health {
     jg_auth grpc_auth;
 } health;
 
-/** What the service's state means here. */
+/** What a state of the service, of a pipeline or of a component means here. */
 typedef struct health_state {
     const char *name;
     int http_status;
     bool healthy;
     uint64_t since_unix_ns;
+    char error[sizeof((jaeger_error *)0)->message];
 } health_state;
 
-static health_state current_state(health *h)
+static health_state service_state(health *h)
 {
     static const health_state states[] = {
-        [JG_STATE_STARTING] = {"StatusStarting", 503, true, 0},
-        [JG_STATE_OK] = {"StatusOK", 200, true, 0},
-        [JG_STATE_STOPPING] = {"StatusStopping", 503, true, 0},
-        [JG_STATE_FATAL] = {"StatusFatalError", 500, false, 0},
+        [JG_STATE_STARTING] = {"StatusStarting", 503, true, 0, ""},
+        [JG_STATE_OK] = {"StatusOK", 200, true, 0, ""},
+        [JG_STATE_STOPPING] = {"StatusStopping", 503, true, 0, ""},
+        [JG_STATE_FATAL] = {"StatusFatalError", 500, false, 0, ""},
     };
     uint64_t since = 0;
     health_state state = states[jg_host_state(h->host, &since)];
     state.since_unix_ns = since;
     return state;
+}
+
+/** Of one component: while the service runs, what an exporter told of its last attempts. */
+static health_state component_state(health *h, jaeger_kind kind, const char *id)
+{
+    const health_config *c = h->config;
+    health_state state = service_state(h);
+    jaeger_error err = {0};
+    uint64_t since = 0;
+    if (kind != JAEGER_EXPORTER || state.http_status != 200)
+        return state;
+    jg_health told = jg_host_health(h->host, id, &since, &err);
+    if (since)
+        state.since_unix_ns = since;
+    if (told == JG_HEALTH_OK)
+        return state;
+    bool permanent = told == JG_HEALTH_PERMANENT;
+    bool counts = permanent ? c->component_health.include_permanent_errors
+                            : c->component_health.include_recoverable_errors &&
+                                  jg_clock_unix_ns() >= since + c->component_health.recovery_duration_ns;
+    state.name = permanent ? "StatusPermanentError" : "StatusRecoverableError";
+    state.healthy = !counts;
+    state.http_status = counts ? 500 : 200;
+    (void)snprintf(state.error, sizeof state.error, "%s", err.message);
+    return state;
+}
+
+/** Of two states in one group the worse one stands for it. */
+static bool is_worse(const health_state *a, const health_state *b)
+{
+    int rank_a = (!a->healthy << 1) + (a->error[0] != 0), rank_b = (!b->healthy << 1) + (b->error[0] != 0);
+    return rank_a > rank_b;
+}
+
+/** Of a pipeline, or of all (NULL): the worst of its components. */
+static health_state group_state(health *h, const char *group)
+{
+    health_state worst = service_state(h);
+    for (size_t i = 0; i < jg_host_component_count(h->host); i++) {
+        jaeger_kind kind;
+        const char *owner, *id = jg_host_component(h->host, i, &kind, &owner);
+        if (group && (!owner || strcmp(owner, group) != 0))
+            continue;
+        health_state state = component_state(h, kind, id);
+        if (is_worse(&state, &worst))
+            worst = state;
+    }
+    return worst;
 }
 
 /** RFC 3339 in UTC, the fraction without trailing zeros. */
@@ -119,6 +168,10 @@ static void put_status(jg_json_out *json, const health_state *state, uint64_t st
     jg_json_bool(json, state->healthy);
     jg_json_key_lit(json, "status");
     jg_json_str(json, jg_str(state->name));
+    if (state->error[0]) {
+        jg_json_key_lit(json, "error");
+        jg_json_str(json, jg_str(state->error));
+    }
     jg_json_key_lit(json, "status_time");
     put_time(json, state->since_unix_ns);
     jg_json_key_lit(json, "attributes");
@@ -127,7 +180,7 @@ static void put_status(jg_json_out *json, const health_state *state, uint64_t st
 }
 
 /** The components of a pipeline, or the extensions. @param pipeline NULL: extensions */
-static void put_components(health *h, jg_json_out *json, const health_state *state, const char *pipeline)
+static void put_components(health *h, jg_json_out *json, const char *pipeline)
 {
     static const char *const kinds[] = {"receiver", "processor", "exporter", "connector", "extension"};
     jg_json_key_lit(json, "components");
@@ -139,27 +192,30 @@ static void put_components(health *h, jg_json_out *json, const health_state *sta
             continue;
         char name[256];
         (void)snprintf(name, sizeof name, "%s:%s", kinds[kind], id);
+        health_state state = component_state(h, kind, id);
         jg_json_key(json, jg_str(name));
-        put_status(json, state, 0);
+        put_status(json, &state, 0);
         jg_json_end(json);
     }
     jg_json_end(json);
 }
 
-static void put_groups(health *h, jg_json_out *json, const health_state *state)
+static void put_groups(health *h, jg_json_out *json)
 {
+    health_state extensions = service_state(h);
     jg_json_key_lit(json, "components");
     jg_json_object(json);
     jg_json_key_lit(json, "extensions");
-    put_status(json, state, 0);
-    put_components(h, json, state, NULL);
+    put_status(json, &extensions, 0);
+    put_components(h, json, NULL);
     jg_json_end(json);
     for (size_t i = 0; i < jg_host_pipeline_count(h->host); i++) {
         char name[256];
         (void)snprintf(name, sizeof name, "pipeline:%s", jg_host_pipeline_name(h->host, i));
+        health_state state = group_state(h, jg_host_pipeline_name(h->host, i));
         jg_json_key(json, jg_str(name));
-        put_status(json, state, 0);
-        put_components(h, json, state, jg_host_pipeline_name(h->host, i));
+        put_status(json, &state, 0);
+        put_components(h, json, jg_host_pipeline_name(h->host, i));
         jg_json_end(json);
     }
     jg_json_end(json);
@@ -186,15 +242,15 @@ static void answer_status(health *h, jg_http_request *request, jg_http_reply *re
         jg_http_send(reply, 404, NULL, JAEGER_STR(""));
         return;
     }
-    health_state state = current_state(h);
+    health_state state = extensions ? service_state(h) : group_state(h, pipeline);
     jg_buf out JG_AUTO_BUF = JG_BUF_INIT(BODY_BYTES_MAX);
     jg_json_out json = JG_JSON_OUT_INIT(&out);
     json.html = true;
     put_status(&json, &state, h->start_unix_ns);
     if (with_components && (pipeline || extensions))
-        put_components(h, &json, &state, pipeline);
+        put_components(h, &json, pipeline);
     else if (with_components)
-        put_groups(h, &json, &state);
+        put_groups(h, &json);
     jg_json_end(&json);
     jg_http_send(reply, state.http_status, "application/json", jg_buf_view(&out));
 }
@@ -249,7 +305,7 @@ static void handle_legacy(void *self, jg_http_request *request, jg_http_reply *r
         jg_diag_not_found(reply);
         return;
     }
-    health_state state = current_state(h);
+    health_state state = service_state(h);
     int status = state.http_status == 200 ? 200 : 503;
     jaeger_str fixed = status == 200 ? c->response_body.healthy : c->response_body.unhealthy;
     jg_buf out JG_AUTO_BUF = JG_BUF_INIT(BODY_BYTES_MAX);
@@ -295,6 +351,13 @@ static jaeger_status health_create(void *self, const jaeger_component_create *in
     return JAEGER_OK;
 }
 
+/** For grpc.health.v1: "" or a pipeline. */
+static bool is_serving(void *self, jaeger_str service)
+{
+    const char *pipeline = service.len ? find_pipeline(self, service) : NULL;
+    return group_state(self, pipeline).http_status == 200;
+}
+
 static jaeger_status start_grpc(health *h, jaeger_error *err)
 {
     const jg_grpc_server_settings *settings = &h->config->grpc.server;
@@ -316,6 +379,8 @@ static jaeger_status start_grpc(health *h, jaeger_error *err)
                                       .auth = jg_auth_for_grpc(&h->grpc_auth),
                                       .health_services = names,
                                       .health_service_count = count + 1,
+                                      .healthy = is_serving,
+                                      .healthy_user = h,
                                       .name = h->id};
     return jg_grpc_server_start(jg_host_net(h->host), &options, &h->grpc_server, err);
 }
@@ -410,11 +475,11 @@ static const jaeger_field check_fields[] = {
 };
 static const jaeger_field component_fields[] = {
     IN_BLOCK(health_config, component_health, include_permanent_errors, "include_permanent_errors",
-             JAEGER_FIELD_BOOL, COMPATIBILITY),
+             JAEGER_FIELD_BOOL, .doc = "a component that cannot go on makes the answer 500"),
     IN_BLOCK(health_config, component_health, include_recoverable_errors, "include_recoverable_errors",
-             JAEGER_FIELD_BOOL, COMPATIBILITY),
+             JAEGER_FIELD_BOOL, .doc = "an exporter whose attempts fail makes the answer 500"),
     IN_BLOCK(health_config, component_health, recovery_duration_ns, "recovery_duration",
-             JAEGER_FIELD_DURATION, COMPATIBILITY),
+             JAEGER_FIELD_DURATION, .doc = "only after it failed for so long"),
     END,
 };
 static const jaeger_field health_fields[] = {
@@ -429,7 +494,7 @@ static const jaeger_field health_fields[] = {
           .sub_size = sizeof(health_http_config), .doc = "GET /status"),
     FIELD(health_config, grpc, "grpc", JAEGER_FIELD_OPTIONAL_D, .sub = grpc_fields,
           .sub_size = sizeof(health_grpc_config), .doc = "grpc.health.v1"),
-    BLOCK(health_config, component_health, component_fields, "accepted for compatibility"),
+    BLOCK(health_config, component_health, component_fields, "what of the components counts"),
     END,
 };
 

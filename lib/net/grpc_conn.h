@@ -49,6 +49,8 @@ struct jg_grpc_server {
     jaeger_arena *arena; /* copies of names */
     const char *const *health_services;
     size_t health_service_count;
+    bool (*healthy)(void *user, jaeger_str service);
+    void *healthy_user;
     jg_tls *tls;
     int listen_fd;
     uint16_t port;

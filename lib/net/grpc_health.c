@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * grpc.health.v1: a fixed list of services, all SERVING while the server runs. Answered on the loop, as Watch
- * would hold a worker for ever. Spec: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+ * grpc.health.v1: a fixed list of services, SERVING while the server runs unless its owner says otherwise
+ * (Watch tells the state at its beginning only). Answered on the loop, as Watch would hold a worker for ever.
+ * Spec: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
 #include "core/pb.h"
 #include "core/str.h"
 #include "net/grpc_conn.h"
 
-enum { SERVING = 1, SERVICE_UNKNOWN = 3 };
+enum { SERVING = 1, NOT_SERVING = 2, SERVICE_UNKNOWN = 3 };
 enum { REQUEST_SERVICE = 1, RESPONSE_STATUS = 1 };
 
 jg_grpc_builtin jg_grpc_health_method(const jg_grpc_server *server, jaeger_str path)
@@ -24,6 +25,11 @@ static bool is_served(const jg_grpc_server *server, jaeger_str service)
         if (jg_str_is(service, server->health_services[i]))
             return true;
     return false;
+}
+
+static uint8_t state_of(const jg_grpc_server *server, jaeger_str service)
+{
+    return !server->healthy || server->healthy(server->healthy_user, service) ? SERVING : NOT_SERVING;
 }
 
 static void queue_status(jg_grpc_stream *stream, uint8_t serving, bool end)
@@ -58,9 +64,9 @@ void jg_grpc_health_answer(jg_grpc_stream *stream)
     else if (pb.bad)
         jg_grpc_reply_status(stream, 0, JAEGER_INTERNAL, "grpc: failed to unmarshal the received message", 0);
     else if (stream->builtin == JG_GRPC_HEALTH_WATCH)
-        queue_status(stream, served ? SERVING : SERVICE_UNKNOWN, false);
+        queue_status(stream, served ? state_of(stream->server, service) : SERVICE_UNKNOWN, false);
     else if (served)
-        queue_status(stream, SERVING, true);
+        queue_status(stream, state_of(stream->server, service), true);
     else
         jg_grpc_reply_status(stream, 0, JAEGER_NOT_FOUND, "unknown service", 0);
     jg_grpc_body_drop(stream);

@@ -156,6 +156,8 @@ static bool copy_health(jg_grpc_server *server, const jg_grpc_server_options *op
             return false;
     server->health_services = names;
     server->health_service_count = options->health_service_count;
+    server->healthy = options->healthy;
+    server->healthy_user = options->healthy_user;
     return names != NULL;
 }
 

@@ -40,6 +40,8 @@ typedef struct jg_grpc_server_options {
     const char *const
         *health_services; /* NULL: no grpc.health.v1; else names that answer SERVING, "" included */
     size_t health_service_count;
+    bool (*healthy)(void *user, jaeger_str service); /* asked by Check; on a loop; NULL: always */
+    void *healthy_user;
     jaeger_str descriptors; /* a FileDescriptorSet for server reflection; empty: no reflection. Static */
     const char *name;
     unsigned resets_burst, resets_per_s; /* RST_STREAMs a connection may send; 0: core/limits.h */

@@ -2,10 +2,12 @@
  * See host.h and jaeger/component.h. The graph does not change while components run, so only the state has a
  * lock.
  */
+#include "core/alloc.h"
 #include "core/clock.h"
 #include "core/err.h"
 #include "pipeline/host_state.h"
 #include <stdio.h>
+#include <string.h>
 
 void jg_host_init(jaeger_host *host)
 {
@@ -15,6 +17,10 @@ void jg_host_init(jaeger_host *host)
 
 void jg_host_done(jaeger_host *host)
 {
+    for (jg_health_report *r; (r = host->reports);) {
+        host->reports = r->next;
+        jg_free(r);
+    }
     (void)pthread_mutex_destroy(&host->state_mutex);
 }
 
@@ -137,6 +143,57 @@ jg_service_state jg_host_state(jaeger_host *host, uint64_t *ret_since_unix_ns)
         *ret_since_unix_ns = host->since_unix_ns;
     (void)pthread_mutex_unlock(&host->state_mutex);
     return state;
+}
+
+static jg_health_report *find_report(const jaeger_host *host, const char *id)
+{
+    jg_health_report *r = host->reports;
+    while (r && strcmp(r->id, id) != 0)
+        r = r->next;
+    return r;
+}
+
+/** With the mutex held. NULL: out of memory */
+static jg_health_report *new_report(jaeger_host *host, const char *id)
+{
+    size_t len = strlen(id) + 1;
+    jg_health_report *r = jg_calloc(1, sizeof *r + len);
+    if (!r)
+        return NULL;
+    memcpy(r->id, id, len);
+    r->next = host->reports;
+    host->reports = r;
+    return r;
+}
+
+void jg_host_report(jaeger_host *host, const char *id, jg_health health, const jaeger_error *err)
+{
+    if (!host)
+        return;
+    (void)pthread_mutex_lock(&host->state_mutex);
+    jg_health_report *r = find_report(host, id);
+    if (!r && health != JG_HEALTH_OK)
+        r = new_report(host, id);
+    if (r && r->health != health) {
+        r->health = health;
+        r->since_unix_ns = jg_clock_unix_ns();
+        r->err = err ? *err : (jaeger_error){0};
+    }
+    (void)pthread_mutex_unlock(&host->state_mutex);
+}
+
+jg_health jg_host_health(jaeger_host *host, const char *id, uint64_t *ret_since_unix_ns,
+                         jaeger_error *ret_err)
+{
+    (void)pthread_mutex_lock(&host->state_mutex);
+    const jg_health_report *r = find_report(host, id);
+    jg_health health = r ? r->health : JG_HEALTH_OK;
+    if (r) {
+        *ret_since_unix_ns = r->since_unix_ns;
+        *ret_err = r->err;
+    }
+    (void)pthread_mutex_unlock(&host->state_mutex);
+    return health;
 }
 
 size_t jg_host_pipeline_count(jaeger_host *host)

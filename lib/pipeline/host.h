@@ -25,6 +25,14 @@ typedef enum jg_service_state {
     JG_STATE_FATAL
 } jg_service_state;
 jg_service_state jg_host_state(jaeger_host *host, uint64_t *ret_since_unix_ns);
+/** Health of an exporter, as its last attempts went. */
+typedef enum jg_health { JG_HEALTH_OK, JG_HEALTH_RECOVERABLE, JG_HEALTH_PERMANENT } jg_health;
+/** Tell a change; a repetition changes nothing. `host` NULL: nobody listens. Threads: any. */
+void jg_host_report(jaeger_host *host, const char *id, jg_health health, const jaeger_error *err);
+/** @param ret_since_unix_ns of the last change; @param ret_err set unless OK. @return OK for who told nothing
+ */
+jg_health jg_host_health(jaeger_host *host, const char *id, uint64_t *ret_since_unix_ns,
+                         jaeger_error *ret_err);
 /** Walk running components for health and zpages: pipelines and extensions. */
 size_t jg_host_pipeline_count(jaeger_host *host);
 const char *jg_host_pipeline_name(jaeger_host *host, size_t index);

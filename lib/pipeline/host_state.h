@@ -9,6 +9,15 @@
 #include "pipeline/host.h"
 #include <pthread.h>
 
+/** What a component told. */
+typedef struct jg_health_report {
+    struct jg_health_report *next;
+    jg_health health;
+    uint64_t since_unix_ns;
+    jaeger_error err;
+    char id[];
+} jg_health_report;
+
 struct jaeger_host {
     struct jg_net *net;       /* may be NULL */
     jg_metrics *metrics;      /* may be NULL */
@@ -27,7 +36,8 @@ struct jaeger_host {
     pthread_mutex_t state_mutex; /* guards what follows */
     jg_service_state state;
     uint64_t since_unix_ns;
-    jaeger_error failure; /* of the first component that failed */
+    jaeger_error failure;      /* of the first component that failed */
+    jg_health_report *reports; /* one for each exporter that told anything */
 };
 
 void jg_host_init(jaeger_host *host);

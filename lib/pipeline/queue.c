@@ -106,6 +106,17 @@ static void set_size(jg_queue *q, uint64_t size)
 /* ---- sending
  * ---------------------------------------------------------------------------------------------------- */
 
+/** One attempt; health checks hear when they begin to fail, and when they succeed again. */
+static jaeger_status attempt(void *user, jaeger_batch *take, jaeger_call *call)
+{
+    jg_queue *q = user;
+    jaeger_status status = q->options.send(q->options.user, take, call);
+    int health = status == JAEGER_OK ? JG_HEALTH_OK : JG_HEALTH_RECOVERABLE;
+    if (status != JAEGER_CANCELLED && __atomic_exchange_n(&q->health, health, __ATOMIC_RELAXED) != health)
+        jg_host_report(q->options.host, q->options.id, (jg_health)health, &call->error);
+    return status;
+}
+
 /** Takes the reference. */
 static jaeger_status send_now(jg_queue *q, jaeger_batch *take, jaeger_call *call)
 {
@@ -392,8 +403,8 @@ jg_queue *jg_queue_new(const jg_queue_options *options)
     if (q->options.config && !q->options.config->enabled)
         q->options.config = NULL;
     q->lanes.rules = jg_queue_rules(q->options.config, options->merges);
-    q->sender = (jg_load_sender){
-        .retry = *options->retry, .send = options->send, .user = options->user, .rules = q->lanes.rules};
+    q->sender =
+        (jg_load_sender){.retry = *options->retry, .send = attempt, .user = q, .rules = q->lanes.rules};
     (void)pthread_mutex_init(&q->queue_mutex, NULL);
     cond_init(&q->filled_cond);
     cond_init(&q->changed_cond);

@@ -7,9 +7,9 @@
 #define JG_PIPELINE_QUEUE_H
 
 #include "core/metrics.h"
+#include "pipeline/host.h"
 #include "pipeline/lanes.h"
 #include "pipeline/retry.h"
-#include <jaeger/component.h>
 
 typedef enum jg_queue_sizer { JG_SIZER_REQUESTS, JG_SIZER_ITEMS, JG_SIZER_BYTES } jg_queue_sizer;
 
@@ -64,6 +64,7 @@ typedef struct jg_queue_options {
     bool merges;        /* what waits while others are being sent may be sent as one */
     jg_metrics *metrics;
     const jaeger_logger *log;
+    jaeger_host *host; /* hears how attempts go; may be NULL */
 } jg_queue_options;
 
 /** @return NULL when out of memory */

@@ -14,6 +14,7 @@ struct jg_queue {
     jg_load_sender sender;
     jg_spool *spool; /* NULL: in memory */
     jg_metric *size_gauge;
+    int health;    /* atomic: jg_health, as told last */
     int abandoned; /* atomic: the time to stop is over, attempts under way end */
 
     pthread_mutex_t queue_mutex; /* guards what follows */

@@ -33,6 +33,67 @@ static void status_is_json_and_has_components_when_verbose(void **state)
     jaeger_service_free(service);
 }
 
+/** A service whose only exporter sends to a port that nobody has, after it tried once. */
+static jaeger_service *start_failing(const char *component_health)
+{
+    static char yaml[2048];
+    (void)snprintf(
+        yaml, sizeof yaml,
+        "receivers: {nop: }\nexporters: {otlp_grpc: {endpoint: '127.0.0.1:1', tls: {insecure: true},\n"
+        "  sending_queue: {enabled: false}, retry_on_failure: {enabled: false}}, nop: }\n"
+        "extensions: {healthcheckv2: {use_v2: true, http: {endpoint: '127.0.0.1:%u'},\n"
+        "  component_health: {%s}}}\n"
+        "service: {telemetry: {metrics: {level: none}}, extensions: [healthcheckv2], pipelines:\n"
+        "  {traces: {receivers: [nop], exporters: [otlp_grpc]},\n"
+        "   traces/2: {receivers: [nop], exporters: [nop]}}}\n",
+        diag_port(), component_health);
+    jaeger_service_options options = JAEGER_SERVICE_OPTIONS_INIT;
+    options.yaml = yaml;
+    jaeger_service *service;
+    jaeger_error err = {0};
+    jaeger_call call = JAEGER_CALL_INIT;
+    if (jaeger_service_new(&options, &service, &err) != JAEGER_OK ||
+        jaeger_service_start(service, &err) != JAEGER_OK)
+        fail_msg("%s", err.message);
+    jaeger_builder *b = jaeger_builder_new(4096);
+    jaeger_builder_span(b, &(jaeger_span_start){.trace_id = {1}, .span_id = {1}});
+    jaeger_batch *batch = NULL;
+    assert_ok(jaeger_builder_finish(b, &batch, NULL));
+    jaeger_builder_free(b);
+    assert_int_equal(jaeger_service_consume(service, "traces", batch, &call), JAEGER_UNAVAILABLE);
+    return service;
+}
+
+static void an_exporter_that_fails_counts_if_it_shall(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *component_health, *all, *pipeline, *healthy;
+    } rows[] = {
+        {"", "HTTP/1.1 200 ", "HTTP/1.1 200 ", "\"healthy\":true,\"status\":\"StatusRecoverableError\""},
+        {"include_recoverable_errors: true", "HTTP/1.1 500 ", "HTTP/1.1 500 ",
+         "\"healthy\":false,\"status\":\"StatusRecoverableError\""},
+        {"include_recoverable_errors: true, recovery_duration: 1h", "HTTP/1.1 200 ", "HTTP/1.1 200 ",
+         "\"healthy\":true,\"status\":\"StatusRecoverableError\""},
+        {"include_permanent_errors: true", "HTTP/1.1 200 ", "HTTP/1.1 200 ",
+         "\"healthy\":true,\"status\":\"StatusRecoverableError\""},
+    };
+    for (size_t i = 0; i < JG_COUNT(rows); i++) {
+        jaeger_service *service = start_failing(rows[i].component_health);
+        jg_buf all JG_AUTO_BUF = diag_get("/status?verbose");
+        assert_has(&all, rows[i].all);
+        assert_has(&all, rows[i].healthy);
+        assert_has(&all, "\"pipeline:traces/2\":{\"healthy\":true,\"status\":\"StatusOK\"");
+        assert_has(&all, "\"error\":\"");
+        jg_buf one JG_AUTO_BUF = diag_get("/status?pipeline=traces");
+        assert_has(&one, rows[i].pipeline);
+        jg_buf other JG_AUTO_BUF = diag_get("/status?pipeline=traces/2");
+        assert_has(&other, "HTTP/1.1 200 ");
+        assert_has(&other, "\"status\":\"StatusOK\"");
+        jaeger_service_free(service);
+    }
+}
+
 static void the_legacy_answer_is_on_every_path(void **state)
 {
     (void)state;
@@ -83,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_is_json_and_has_components_when_verbose),
+        cmocka_unit_test(an_exporter_that_fails_counts_if_it_shall),
         cmocka_unit_test(the_legacy_answer_is_on_every_path),
         cmocka_unit_test(the_legacy_answer_can_be_worded),
         cmocka_unit_test(faults_of_the_configuration_are_named),

@@ -35,6 +35,7 @@ jaeger_status jg_otlp_exporter_init(jg_otlp_exporter *e, const jaeger_component_
                                                 .send = send,
                                                 .user = self,
                                                 .takes_metrics = true,
+                                                .host = in->host,
                                                 .merges = true,
                                                 .metrics = metrics,
                                                 .log = in->log});
