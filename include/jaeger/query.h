@@ -57,14 +57,6 @@ JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_dependencies(jaeger_quer
                                                                      uint64_t end_unix_ns,
                                                                      jaeger_dependencies *ret,
                                                                      jaeger_call *call);
-/** How the traces found are ordered, over the whole time range of the search. */
-typedef enum jaeger_order {
-    JAEGER_ORDER_NEWEST, /**< by the latest start of a span that matches */
-    JAEGER_ORDER_LONGEST,
-    JAEGER_ORDER_MOST_SPANS,
-    JAEGER_ORDER_MOST_ERRORS
-} jaeger_order;
-
 /** One page of a search. Give `next` of one page as `cursor` of the next. */
 typedef struct jaeger_page {
     size_t size;
@@ -74,8 +66,9 @@ typedef struct jaeger_page {
     bool stopped_early; /**< out: the search reached its budget; there may be traces that were not seen */
 } jaeger_page;
 
-/** Find one page: at most find->limit traces. The page's traces are chosen first, from up to 20,000 that
- *  match and within half of the call's time, then read in their order.
+/** Find one page: at most find->limit traces. The page's traces are chosen first, within half of the call's
+ *  time, then read in their order. A store that ranks chooses from its whole time range; of others up to
+ * 20,000 traces that match are looked at.
  *  @return INVALID_ARGUMENT: not a cursor of this order; else as jaeger_query_find_traces() */
 JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_find_page(jaeger_query *query,
                                                                   const jaeger_trace_query *find,

@@ -120,6 +120,27 @@ typedef struct jaeger_summary_sink {
     void *self;
 } jaeger_summary_sink;
 
+/** How the traces found are ordered, over the whole time range of the search. */
+typedef enum jaeger_order {
+    JAEGER_ORDER_NEWEST, /**< by the latest start of a span that matches */
+    JAEGER_ORDER_LONGEST,
+    JAEGER_ORDER_MOST_SPANS,
+    JAEGER_ORDER_MOST_ERRORS
+} jaeger_order;
+
+/** A place in an order: keys fall, and traces with one key come by their ids. */
+typedef struct jaeger_rank {
+    uint64_t key; /**< duration [ns] of the whole trace, its spans, or its spans with status Error */
+    uint8_t trace_id[16];
+} jaeger_rank;
+
+/** Takes traces best first. CANCELLED: it had enough. */
+typedef struct jaeger_rank_sink {
+    jaeger_status (*ranked)(void *self, const jaeger_trace_ref *ref, const jaeger_rank *rank,
+                            jaeger_call *call);
+    void *self;
+} jaeger_rank_sink;
+
 /** A storage driver; const, at the foot of its file. Every slot but open may be NULL unless marked; NULL
  * answers UNIMPLEMENTED. All slots but open and close: any thread, may block up to call->deadline_ns. A
  * driver holds no lock and no transaction while it calls `out`. Tenants (call->tenant) are kept strictly
@@ -158,6 +179,11 @@ typedef struct jaeger_storage_driver {
     /** Forget everything of the call's tenant: for tests and operators. */
     jaeger_status (*purge)(void *self, jaeger_call *call);
     const jaeger_sampling_store *sampling; /**< its `self` is the driver's; NULL: none */
+    /** Hand out all traces that match, best first by any order but the newest, from the whole time range;
+     *  query->limit tells how many will probably be taken. @param after only what comes behind it; NULL: all.
+     *  @return what `out` returned */
+    jaeger_status (*rank_traces)(void *self, const jaeger_trace_query *query, jaeger_order order,
+                                 const jaeger_rank *after, jaeger_rank_sink out, jaeger_call *call);
 } jaeger_storage_driver;
 
 /** An open backend: a driver and its state. */

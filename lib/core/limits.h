@@ -99,6 +99,7 @@
 #define JG_UI_SPANS_MAX        200u /* full spans in one answer to the UI: a screen of rows and its neighbours */
 #define JG_UI_PAGE_BYTES_MAX   (4u << 20) /* index.html of a user interface; real ones are 10 KB */
 
+#define JG_SEARCH_TIME_NS    (15 * 1000000000ull) /* in which a page's traces are chosen; then it is told */
 #define JG_SEARCH_TRACES_MAX 20000u /* looked at by one search that a driver cannot do alone */
 
 /* Sampling strategies: a file, a reply, adaptive sampling. Real files are a few hundred KB. */

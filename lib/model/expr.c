@@ -15,6 +15,7 @@ typedef struct scene {
     const jg_trace_facts *facts; /* NULL: unknown */
     const jaeger_event *event;   /* inside SOME: the one meant */
     const jaeger_link *link;
+    unsigned known; /* jg_expr_known bits: the other fields are not there yet; 0: all are */
 } scene;
 
 /** Called for each value of a reference; true: enough. */
@@ -361,8 +362,20 @@ static jg_expr_answer answer(bool yes)
     return yes ? JG_EXPR_YES : JG_EXPR_NO;
 }
 
+static bool is_known(const scene *s, const jg_expr_ref *ref)
+{
+    bool of_span = ref->level == JG_LEVEL_SPAN;
+    return !s->known ||
+           (s->known & JG_KNOWN_OPERATION &&
+            (ref->field == JG_FIELD_SERVICE ||
+             (of_span && (ref->field == JG_FIELD_NAME || ref->field == JG_FIELD_KIND)))) ||
+           (s->known & JG_KNOWN_STATUS && of_span && ref->field == JG_FIELD_STATUS);
+}
+
 static jg_expr_answer test_condition(const scene *s, const jg_expr *node)
 {
+    if (!is_known(s, &node->ref) || (node->against_ref && !is_known(s, &node->right)))
+        return JG_EXPR_MAYBE;
     if (!s->facts &&
         (node->ref.level == JG_LEVEL_TRACE || (node->against_ref && node->right.level == JG_LEVEL_TRACE)))
         return JG_EXPR_MAYBE;
@@ -418,7 +431,7 @@ static jg_expr_answer test_node(const scene *s, const jg_expr *node)
     case JG_EXPR_NOT:
         return (jg_expr_answer)(JG_EXPR_YES - test_node(s, node->first));
     case JG_EXPR_SOME:
-        return test_some(s, node);
+        return s->known ? JG_EXPR_MAYBE : test_some(s, node);
     case JG_EXPR_ANY_SPAN:
         return s->facts ? (jg_expr_answer)s->facts->sets[node->set] : JG_EXPR_MAYBE;
     default:
@@ -431,6 +444,12 @@ jg_expr_answer jg_filter_test(const jaeger_filter *filter, const jaeger_span *sp
 {
     scene s = {.span = span, .facts = facts};
     return test_node(&s, filter->root);
+}
+
+bool jg_filter_may_match(const jaeger_filter *filter, const jaeger_span *span, unsigned known)
+{
+    scene s = {.span = span, .known = known};
+    return test_node(&s, filter->root) != JG_EXPR_NO;
 }
 
 bool jaeger_filter_test(const jaeger_filter *filter, const jaeger_span *span)

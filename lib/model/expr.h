@@ -146,6 +146,12 @@ void jg_trace_facts_of(const jaeger_batch *trace, const jaeger_filter *filter, j
 /** @param facts NULL: unknown. Threads: any */
 jg_expr_answer jg_filter_test(const jaeger_filter *filter, const jaeger_span *span,
                               const jg_trace_facts *facts);
+/** Could a span of which only this is known meet the filter? */
+typedef enum jg_expr_known {
+    JG_KNOWN_OPERATION = 1, /* name, kind, group->service */
+    JG_KNOWN_STATUS = 2     /* status_code */
+} jg_expr_known;
+bool jg_filter_may_match(const jaeger_filter *filter, const jaeger_span *span, unsigned known);
 /** Has the trace a span that meets the filter? */
 bool jg_filter_test_trace(const jaeger_filter *filter, const jaeger_batch *trace);
 

@@ -97,6 +97,12 @@ static jaeger_status consume(void *self, jaeger_batch *take, jaeger_call *call)
     return JAEGER_OK;
 }
 
+void jg_ranking_restart(jg_ranking *ranking)
+{
+    ranking->count = 0;
+    ranking->more = ranking->has_enough = false;
+}
+
 jaeger_consumer jg_ranking_consumer(jg_ranking *ranking)
 {
     return (jaeger_consumer){consume, ranking};

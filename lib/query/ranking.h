@@ -26,6 +26,8 @@ typedef struct jg_ranking {
 /** @return INVALID_ARGUMENT: page->cursor is none of this order */
 jaeger_status jg_ranking_init(jg_ranking *ranking, const jaeger_page *page, size_t limit,
                               const jg_match *match, jaeger_call *call) JG_MUST_CHECK;
+/** Forget what was taken. */
+void jg_ranking_restart(jg_ranking *ranking);
 /** Takes whole traces. */
 jaeger_consumer jg_ranking_consumer(jg_ranking *ranking);
 /** Sort, and write page->next. */

@@ -345,8 +345,8 @@ jaeger_status jaeger_query_find_summaries(jaeger_query *query, const jaeger_trac
 /* ---- pages ---- */
 
 /** Look at whole traces for the ranking; the driver's limit says how far it may go. */
-static jaeger_status rank_traces(search *f, uint32_t limit, jg_ranking *ranking, uint64_t *ret_seen,
-                                 jaeger_call *call)
+static jaeger_status rank_some(search *f, uint32_t limit, jg_ranking *ranking, uint64_t *ret_seen,
+                               jaeger_call *call)
 {
     jg_aggregate whole = jg_aggregate_of(
         &(jg_aggregate_options){.out = jg_ranking_consumer(ranking), .match = f->match, .filter = f->filter});
@@ -358,16 +358,96 @@ static jaeger_status rank_traces(search *f, uint32_t limit, jg_ranking *ranking,
     return status == JAEGER_CANCELLED && ranking->has_enough ? JAEGER_OK : status;
 }
 
-/** Choose the traces of the page within half of the call's time. */
+/** The newest ones are first: ask for little more than the page, and for more if that was not enough. */
+static jaeger_status rank_traces(search *f, jg_ranking *ranking, bool *ret_stopped, jaeger_call *call)
+{
+    bool newest = ranking->order == JAEGER_ORDER_NEWEST && !f->filter;
+    uint64_t ask = newest ? JG_MIN(ranking->limit + 1, JG_SEARCH_TRACES_MAX) : JG_SEARCH_TRACES_MAX, seen = 0;
+    for (;; ask = JG_MIN(ask * 8, JG_SEARCH_TRACES_MAX)) {
+        jg_ranking_restart(ranking);
+        JG_TRY(rank_some(f, (uint32_t)ask, ranking, &seen, call));
+        if (ranking->has_enough || seen < ask)
+            return JAEGER_OK;
+        *ret_stopped = ask == JG_SEARCH_TRACES_MAX;
+        if (*ret_stopped)
+            return JAEGER_OK;
+    }
+}
+
+/** The store hands traces out best first; what of the filter it cannot test is tested here. */
+typedef struct ranked_search {
+    const search *f;
+    jg_ranking *ranking;
+} ranked_search;
+
+static jaeger_status note_match(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    (void)call;
+    *(bool *)self = true;
+    jaeger_batch_unref(take);
+    return JAEGER_OK;
+}
+
+static jaeger_status test_trace(const search *f, const jaeger_trace_ref *ref, bool *ret, jaeger_call *call)
+{
+    const jaeger_storage *storage = &f->query->traces.storage;
+    jg_aggregate whole = jg_aggregate_of(
+        &(jg_aggregate_options){.out = {note_match, ret}, .match = f->match, .filter = f->filter});
+    *ret = false;
+    jaeger_status status =
+        storage->driver->get_traces(storage->self, ref, 1, jg_aggregate_consumer(&whole), call);
+    return jg_aggregate_finish(&whole, status, call);
+}
+
+static jaeger_status take_ranked(void *self, const jaeger_trace_ref *ref, const jaeger_rank *rank,
+                                 jaeger_call *call)
+{
+    const ranked_search *s = self;
+    jg_ranking *ranking = s->ranking;
+    bool matches = true;
+    JG_TRY(jaeger_call_check(call));
+    if (s->f->filter)
+        JG_TRY(test_trace(s->f, ref, &matches, call));
+    if (!matches)
+        return JAEGER_OK;
+    if (ranking->count == ranking->limit) {
+        ranking->more = ranking->has_enough = true;
+        return JAEGER_CANCELLED;
+    }
+    ranking->items[ranking->count++] = (jg_ranked){.key = rank->key, .ref = *ref};
+    return JAEGER_OK;
+}
+
+static bool store_ranks(const search *f, const jg_ranking *ranking)
+{
+    return f->query->traces.storage.driver->rank_traces && ranking->order != JAEGER_ORDER_NEWEST;
+}
+
+static jaeger_status rank_in_store(search *f, jg_ranking *ranking, jaeger_call *call)
+{
+    const jaeger_storage *storage = &f->query->traces.storage;
+    ranked_search s = {f, ranking};
+    jaeger_rank after = {.key = ranking->after.key};
+    memcpy(after.trace_id, ranking->after.ref.trace_id, 16);
+    f->find.limit = (uint32_t)ranking->limit + 1;
+    uint64_t begin = jg_clock_mono_ns();
+    jaeger_status status = storage->driver->rank_traces(storage->self, &f->find, ranking->order,
+                                                        ranking->has_cursor ? &after : NULL,
+                                                        (jaeger_rank_sink){take_ranked, &s}, call);
+    jg_measure_call(&f->query->traces.measure, JG_OP_FIND_TRACE_IDS, begin, status, ranking->count);
+    return status == JAEGER_CANCELLED && ranking->has_enough ? JAEGER_OK : status;
+}
+
+/** Choose the traces of the page within its share of the call's time. */
 static jaeger_status rank(search *f, jg_ranking *ranking, jaeger_page *page, jaeger_call *call)
 {
-    uint64_t now = jg_clock_mono_ns(), deadline = call->deadline_ns, seen = 0;
-    if (deadline > now)
-        call->deadline_ns = now + (deadline - now) / 2;
-    jaeger_status status = rank_traces(f, JG_SEARCH_TRACES_MAX, ranking, &seen, call);
+    uint64_t now = jg_clock_mono_ns(), deadline = call->deadline_ns;
+    uint64_t left = deadline > now ? (deadline - now) / 2 : JG_SEARCH_TIME_NS;
+    call->deadline_ns = now + JG_MIN(left, JG_SEARCH_TIME_NS);
+    jaeger_status status = store_ranks(f, ranking) ? rank_in_store(f, ranking, call)
+                                                   : rank_traces(f, ranking, &page->stopped_early, call);
     call->deadline_ns = deadline;
-    page->stopped_early = seen >= JG_SEARCH_TRACES_MAX && !ranking->has_enough;
-    if (status == JAEGER_DEADLINE_EXCEEDED && ranking->count) {
+    if (status == JAEGER_DEADLINE_EXCEEDED && (!deadline || jg_clock_mono_ns() < deadline)) {
         page->stopped_early = true;
         call->error = (jaeger_error){0};
         status = JAEGER_OK;

@@ -102,4 +102,5 @@ const jaeger_storage_driver jg_storage_badger = {
     .dependencies = jg_embedded_dependencies,
     .purge = jg_embedded_purge,
     .sampling = &jg_embedded_sampling,
+    .rank_traces = jg_embedded_rank_traces,
 };

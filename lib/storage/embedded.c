@@ -140,6 +140,15 @@ jaeger_status jg_embedded_find_summaries(void *self, const jaeger_trace_query *q
     return store ? jg_store_summaries(store, query, out, call) : JAEGER_OK;
 }
 
+jaeger_status jg_embedded_rank_traces(void *self, const jaeger_trace_query *query, jaeger_order order,
+                                      const jaeger_rank *after, jaeger_rank_sink out, jaeger_call *call)
+{
+    jg_store *store;
+    JG_TRY(store_of(self, call, false, &store));
+    JG_TRY(jaeger_call_check(call));
+    return store ? jg_store_rank(store, query, order, after, out, call) : JAEGER_OK;
+}
+
 jaeger_status jg_embedded_services(void *self, jaeger_strs *ret, jaeger_call *call)
 {
     jg_store *store;
@@ -297,4 +306,5 @@ const jaeger_storage_driver jg_storage_embedded = {
     .dependencies = jg_embedded_dependencies,
     .purge = jg_embedded_purge,
     .sampling = &jg_embedded_sampling,
+    .rank_traces = jg_embedded_rank_traces,
 };

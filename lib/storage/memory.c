@@ -123,4 +123,5 @@ const jaeger_storage_driver jg_storage_memory = {
     .dependencies = jg_mem_dependencies,
     .purge = memory_purge,
     .sampling = &jg_mem_sampling_store,
+    .rank_traces = jg_mem_rank_traces,
 };

@@ -332,8 +332,10 @@ int jg_storage_conform(const char *driver, const char *yaml, unsigned skips)
     const struct {
         const struct CMUnitTest *tests;
         size_t count;
-    } lists[] = {
-        {write_tests, write_test_count}, {search_tests, search_test_count}, {rest_tests, rest_test_count}};
+    } lists[] = {{write_tests, write_test_count},
+                 {search_tests, search_test_count},
+                 {rank_tests, rank_test_count},
+                 {rest_tests, rest_test_count}};
     for (size_t i = 0; i < JG_COUNT(lists); i++)
         for (size_t k = 0; k < lists[i].count && n < JG_COUNT(all); k++)
             all[n++] = lists[i].tests[k];

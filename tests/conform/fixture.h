@@ -74,8 +74,8 @@ void find(fixture *f, const jaeger_trace_query *query, gathered *ret);
 void assert_found(fixture *f, const jaeger_trace_query *query, const uint64_t *want, size_t n);
 
 /* the tests, by file */
-extern const struct CMUnitTest write_tests[], search_tests[], rest_tests[];
-extern const size_t write_test_count, search_test_count, rest_test_count;
+extern const struct CMUnitTest write_tests[], search_tests[], rank_tests[], rest_tests[];
+extern const size_t write_test_count, search_test_count, rank_test_count, rest_test_count;
 
 #define SKIP_IF(f, what)                                                                                     \
     do {                                                                                                     \

@@ -8,6 +8,7 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "core/str.h"
+#include "model/expr.h"
 #include "storage/embedded/attr_key.h"
 #include "storage/embedded/segment_reader.h"
 
@@ -39,8 +40,10 @@ static bool op_fits(const jg_mt *mem, const jg_op *op, const jg_match *match)
     for (size_t i = 0; i < match->attr_count; i++)
         if (match->attrs[i].where == JG_MATCH_KIND && match->attrs[i].number != op->kind)
             return false;
-    return !match->service.len ||
-           jg_str_eq(match->service, jg_mt_str(mem, jg_intern_at(&mem->services, op->service)));
+    jaeger_span_group group = {.service = jg_mt_str(mem, jg_intern_at(&mem->services, op->service))};
+    jaeger_span span = {.name = op->name, .kind = op->kind, .group = &group};
+    return (!match->service.len || jg_str_eq(match->service, group.service)) &&
+           (!match->filter || jg_filter_may_match(match->filter, &span, JG_KNOWN_OPERATION));
 }
 
 static bool prepare_ops(mem_search *s, jaeger_arena *arena)
@@ -121,15 +124,20 @@ static bool status_fits(const jg_match *match, const jg_row *row)
     return true;
 }
 
-static bool row_matches(const mem_search *s, const jg_row *row)
+static bool row_may_match(const mem_search *s, const jg_row *row)
 {
-    jaeger_span span;
     if (!s->ops[row->op] || !jg_match_times(s->match, row->start, row->end) || !status_fits(s->match, row))
         return false;
     for (size_t i = 0; i < s->attr_count; i++)
         if (!has_wanted(s, row, &s->attrs[i]))
             return false;
-    return jg_mt_span(s->mem, row, &span) && jg_match_span(s->match, &span);
+    return true;
+}
+
+static bool row_matches(const mem_search *s, const jg_row *row)
+{
+    jaeger_span span;
+    return row_may_match(s, row) && jg_mt_span(s->mem, row, &span) && jg_match_span(s->match, &span);
 }
 
 /** Can any row match? A tag that nobody has is the usual way out. */
@@ -165,6 +173,21 @@ jaeger_status jg_mt_search(const jg_mt *mem, const jg_match *match, jg_hits *hit
                 !jg_hits_add(hits, row->trace_id, row->start))
                 return jg_fail_oom(&call->error);
         }
+    }
+    return JAEGER_OK;
+}
+
+jaeger_status jg_mt_candidates(const jg_mt *mem, const jg_match *match, uint32_t count, uint8_t *ret,
+                               jaeger_call *call)
+{
+    mem_search s = {.mem = mem, .match = match};
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
+    if (!arena || !prepare(&s, arena))
+        return jg_fail_oom(&call->error);
+    for (uint32_t i = 0; i < count && is_possible(&s); i++) {
+        const jg_row *row = jg_mt_row(mem, i);
+        if (!ret[row->trace])
+            ret[row->trace] = row_may_match(&s, row);
     }
     return JAEGER_OK;
 }

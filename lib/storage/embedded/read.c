@@ -41,8 +41,7 @@ void jg_reader_give(jg_store *store, jg_seg_reader *reader)
         jg_seg_reader_free(reader);
 }
 
-/** DATA_LOSS of one segment: name it, refuse it, serve the others. */
-static jaeger_status tolerate(jg_store *store, jg_seg *seg, jaeger_status status, jaeger_call *call)
+jaeger_status jg_seg_tolerate(jg_store *store, jg_seg *seg, jaeger_status status, jaeger_call *call)
 {
     if (status == JAEGER_RESOURCE_EXHAUSTED)
         return jg_fail_oom(&call->error);
@@ -84,7 +83,7 @@ static jaeger_status search_segments(jg_store *store, const jg_snapshot *snapsho
         if (!seg_may_match(seg, match))
             continue;
         jg_seg_view *view = jg_seg_use(store, seg, JG_SEC_FOR_SEARCH | JG_SEC_FOR_SPANS);
-        status = view ? tolerate(store, seg, jg_seg_search(reader, view, match, hits, call), call)
+        status = view ? jg_seg_tolerate(store, seg, jg_seg_search(reader, view, match, hits, call), call)
                       : without_view(seg, call);
         if (status == JAEGER_OK)
             status = jaeger_call_check(call);
@@ -198,7 +197,7 @@ static jaeger_status write_from_segment(jg_store *store, jg_seg_reader *reader, 
         return JAEGER_OK;
     jaeger_status status = jg_store_write_rows(reader, view, number, out);
     return status == JAEGER_DATA_LOSS && out->call->error.status != JAEGER_DATA_LOSS
-               ? tolerate(store, seg, status, out->call)
+               ? jg_seg_tolerate(store, seg, status, out->call)
                : status;
 }
 

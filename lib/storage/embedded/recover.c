@@ -6,7 +6,7 @@
 #include "core/alloc.h"
 #include "core/clock.h"
 #include "core/err.h"
-#include "storage/embedded/store.h"
+#include "storage/embedded/splits.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -398,6 +398,7 @@ void jg_store_abandon(jg_store *store)
     jg_catalog_close(store->catalog);
     jg_names_free(store->names);
     jg_deps_free(store->deps);
+    jg_splits_unref(store->splits);
     jg_free(store->frozen);
     jg_free(store->dir);
     jg_free(store->wal_dir);

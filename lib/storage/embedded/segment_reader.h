@@ -119,6 +119,17 @@ bool jg_seg_write_span(jg_seg_reader *reader, uint32_t i, jg_buf *out);
 jaeger_status jg_seg_search(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
                             jg_hits *hits, jaeger_call *call) JG_MUST_CHECK;
 
+/** Rows that may match, in reader->bits. @param ret_rows how many; 0: the bits are not set
+ *  @return as jg_seg_search */
+jaeger_status jg_seg_candidates(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
+                                uint64_t *ret_rows, jaeger_call *call) JG_MUST_CHECK;
+/** How many rows of a trace are set in reader->bits? */
+uint32_t jg_seg_bits_of_trace(const jg_seg_reader *reader, const jg_seg_trace *trace);
+/** Look into one trace: set *matched if one of its rows matches. @param errors NULL, or counts its rows with
+ *  status Error. @return DATA_LOSS; RESOURCE_EXHAUSTED */
+jaeger_status jg_seg_examine(jg_seg_reader *reader, const jg_seg_view *view, uint32_t number,
+                             const jg_match *match, bool *matched, uint64_t *errors) JG_MUST_CHECK;
+
 /** Check all of a segment file and decode every span. @return NULL, or what is wrong (static text) */
 const char *jg_segment_verify(const uint8_t *bytes, size_t len, uint64_t *ret_spans);
 

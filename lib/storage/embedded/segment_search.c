@@ -9,6 +9,7 @@
 #include "core/pb.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "model/expr.h"
 #include "storage/embedded/attr_key.h"
 
 #define CONDITIONS_MAX 64u   /* more are left to the exact test */
@@ -249,7 +250,7 @@ static condition *new_condition(search *s)
 /** @return false: no row can match */
 static bool add_attrs(search *s)
 {
-    for (size_t i = 0; i < s->match->attr_count && s->condition_count < CONDITIONS_MAX - 1; i++) {
+    for (size_t i = 0; i < s->match->attr_count && s->condition_count < CONDITIONS_MAX - 2; i++) {
         condition *c = new_condition(s);
         if (!add_attr(s, &s->match->attrs[i], c))
             s->condition_count--;
@@ -261,6 +262,8 @@ static bool add_attrs(search *s)
 
 static bool op_matches(const jg_match *match, jaeger_str service, jaeger_str name, uint32_t kind)
 {
+    jaeger_span_group group = {.service = service};
+    jaeger_span span = {.name = name, .kind = kind, .group = &group};
     if (match->service.len && !jg_str_eq(match->service, service))
         return false;
     if (match->operation.len && !jg_str_eq(match->operation, name))
@@ -268,7 +271,7 @@ static bool op_matches(const jg_match *match, jaeger_str service, jaeger_str nam
     for (size_t i = 0; i < match->attr_count; i++)
         if (match->attrs[i].where == JG_MATCH_KIND && match->attrs[i].number != kind)
             return false;
-    return true;
+    return !match->filter || jg_filter_may_match(match->filter, &span, JG_KNOWN_OPERATION);
 }
 
 static bool wants_ops(const jg_match *match)
@@ -276,10 +279,10 @@ static bool wants_ops(const jg_match *match)
     bool kinds = false;
     for (size_t i = 0; i < match->attr_count; i++)
         kinds = kinds || match->attrs[i].where == JG_MATCH_KIND;
-    return match->service.len || match->operation.len || kinds;
+    return match->service.len || match->operation.len || kinds || match->filter;
 }
 
-/** Service, operation and kind. @return false: no row can match */
+/** Service, operation and kind, also of a filter. @return false: no row can match */
 static bool add_ops(search *s)
 {
     const jg_match *match = s->match;
@@ -287,15 +290,38 @@ static bool add_ops(search *s)
         return true;
     const jg_bytes *refs = &s->view->sections[JG_SEC_OP_REFS];
     condition *c = new_condition(s);
-    uint32_t count = jg_seg_string_count(s->view, JG_SEC_OPS), service, kind;
+    uint32_t count = jg_seg_string_count(s->view, JG_SEC_OPS), service, kind, fit = 0, i;
     jaeger_str name, raw, service_name;
-    for (uint32_t i = 0; i < count && (i + 1ull) * 4 <= refs->len; i++) {
+    for (i = 0; i < count && (i + 1ull) * 4 <= refs->len; i++) {
         if (!jg_seg_op(s->view, i, &service, &name, &kind, &raw) ||
-            !jg_seg_string(s->view, JG_SEC_SERVICES, service, &service_name))
+            !jg_seg_string(s->view, JG_SEC_SERVICES, service, &service_name)) {
             s->damaged = true;
-        else if (op_matches(match, service_name, name, kind))
+        } else if (op_matches(match, service_name, name, kind)) {
             add_ref(s, c, u32_at(refs, i));
+            fit++;
+        }
     }
+    if (fit == i) /* all of them: nothing to be learned from the lists */
+        s->condition_count--;
+    return c->rows > 0;
+}
+
+/** The status, if the filter must have one. @return false: no row can match */
+static bool add_filter_status(search *s)
+{
+    static const uint32_t codes[] = {JAEGER_STATUS_UNSET, JAEGER_STATUS_OK, JAEGER_STATUS_ERROR};
+    const jaeger_filter *filter = s->match->filter;
+    bool may[JG_COUNT(codes)];
+    if (!filter)
+        return true;
+    for (size_t i = 0; i < JG_COUNT(codes); i++)
+        may[i] = jg_filter_may_match(filter, &(jaeger_span){.status_code = codes[i]}, JG_KNOWN_STATUS);
+    if (may[0]) /* rows without a status have no list */
+        return true;
+    condition *c = new_condition(s);
+    for (size_t i = 1; i < JG_COUNT(codes); i++)
+        if (may[i])
+            add_status_rows(s, c, codes[i]);
     return c->rows > 0;
 }
 
@@ -420,23 +446,29 @@ static uint32_t trace_of_row(const jg_seg_view *view, uint32_t row, uint32_t bel
     return low;
 }
 
+/** Rebuild a row of the decoded trace. */
+static bool read_row(search *s, uint32_t i, jaeger_span *ret, jaeger_span_group *ret_group)
+{
+    const char *why;
+    jg_seg_reader *reader = s->reader;
+    jg_buf_clear(&reader->span);
+    if (!jg_seg_origin(s->view, reader->rows[i].origin, ret_group) ||
+        !jg_seg_write_span(reader, i, &reader->span) || !jg_buf_ok(&reader->span) ||
+        !jg_span_index(reader->span.data, reader->span.len, ret, &why)) {
+        s->damaged = true;
+        return false;
+    }
+    ret->group = ret_group;
+    return true;
+}
+
 static bool test_row(search *s, uint32_t i)
 {
     jaeger_span span;
     jaeger_span_group group;
-    const char *why;
-    jg_seg_reader *reader = s->reader;
-    if (!jg_match_times(s->match, reader->rows[i].start, reader->rows[i].end))
-        return false;
-    jg_buf_clear(&reader->span);
-    if (!jg_seg_origin(s->view, reader->rows[i].origin, &group) ||
-        !jg_seg_write_span(reader, i, &reader->span) || !jg_buf_ok(&reader->span) ||
-        !jg_span_index(reader->span.data, reader->span.len, &span, &why)) {
-        s->damaged = true;
-        return false;
-    }
-    span.group = &group;
-    return jg_match_span(s->match, &span);
+    const jg_seg_row *row = &s->reader->rows[i];
+    return jg_match_times(s->match, row->start, row->end) && read_row(s, i, &span, &group) &&
+           jg_match_span(s->match, &span);
 }
 
 /** Test the rows of a trace that are set in the bitmap, latest first, until one matches. */
@@ -514,27 +546,76 @@ static jaeger_status walk(search *s, size_t words, jg_hits *hits, jaeger_call *c
     return JAEGER_OK;
 }
 
+/** Set reader->bits. @param ret_rows how many are set */
+static jaeger_status find_rows(search *s, uint64_t *ret_rows, jaeger_call *call)
+{
+    jg_seg_reader *reader = s->reader;
+    const jg_match *match = s->match;
+    s->code_min = jg_duration_code(match->duration_min_ns);
+    s->code_max = jg_duration_code(match->duration_max_ns);
+    size_t words = ((size_t)s->view->header.span_count + 63) / 64;
+    *ret_rows = 0;
+    if (words == 0 || match->duration_min_ns > s->view->header.max_duration)
+        return JAEGER_OK;
+    jg_buf_clear(&reader->refs);
+    bool possible = add_attrs(s) && add_ops(s) && add_filter_status(s);
+    if (s->damaged)
+        return JAEGER_DATA_LOSS;
+    if (s->failed || !jg_buf_ok(&reader->refs) || !reserve_bits(reader, words))
+        return jg_fail_oom(&call->error);
+    if (possible)
+        *ret_rows = join(s, words);
+    if (*ret_rows && (s->code_min || s->code_max < UINT16_MAX))
+        *ret_rows = filter_durations(s, words);
+    return s->damaged ? JAEGER_DATA_LOSS : JAEGER_OK;
+}
+
 jaeger_status jg_seg_search(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
                             jg_hits *hits, jaeger_call *call)
 {
     search s = {.reader = reader, .view = view, .match = match};
-    s.code_min = jg_duration_code(match->duration_min_ns);
-    s.code_max = jg_duration_code(match->duration_max_ns);
-    size_t words = ((size_t)view->header.span_count + 63) / 64;
-    if (words == 0 || match->duration_min_ns > view->header.max_duration)
+    uint64_t rows;
+    JG_TRY(find_rows(&s, &rows, call));
+    if (rows == 0)
         return JAEGER_OK;
-    jg_buf_clear(&reader->refs);
-    bool possible = add_attrs(&s) && add_ops(&s);
-    if (s.damaged)
-        return JAEGER_DATA_LOSS;
-    if (s.failed || !jg_buf_ok(&reader->refs) || !reserve_bits(reader, words))
-        return jg_fail_oom(&call->error);
-    if (!possible || join(&s, words) == 0)
-        return s.damaged ? JAEGER_DATA_LOSS : JAEGER_OK;
-    if ((s.code_min || s.code_max < UINT16_MAX) && filter_durations(&s, words) == 0)
-        return JAEGER_OK;
-    if (s.damaged)
-        return JAEGER_DATA_LOSS;
-    jaeger_status status = walk(&s, words, hits, call);
+    jaeger_status status = walk(&s, ((size_t)view->header.span_count + 63) / 64, hits, call);
     return status == JAEGER_RESOURCE_EXHAUSTED ? jg_fail_oom(&call->error) : status;
+}
+
+jaeger_status jg_seg_candidates(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
+                                uint64_t *ret_rows, jaeger_call *call)
+{
+    search s = {.reader = reader, .view = view, .match = match};
+    return find_rows(&s, ret_rows, call);
+}
+
+uint32_t jg_seg_bits_of_trace(const jg_seg_reader *reader, const jg_seg_trace *trace)
+{
+    uint32_t count = 0;
+    uint64_t row = trace->row0, end = (uint64_t)trace->row0 + trace->row_count;
+    while (row < end) {
+        uint64_t in_word = JG_MIN(64 - row % 64, end - row);
+        uint64_t mask = (in_word == 64 ? ~0ull : (1ull << in_word) - 1) << row % 64;
+        count += (uint32_t)__builtin_popcountll(reader->bits[row / 64] & mask);
+        row += in_word;
+    }
+    return count;
+}
+
+jaeger_status jg_seg_examine(jg_seg_reader *reader, const jg_seg_view *view, uint32_t number,
+                             const jg_match *match, bool *matched, uint64_t *errors)
+{
+    search s = {.reader = reader, .view = view, .match = match};
+    JG_TRY(jg_seg_decode_trace(reader, view, number));
+    for (uint32_t i = 0; i < reader->trace->row_count && !s.damaged && (errors || !*matched); i++) {
+        jaeger_span span;
+        jaeger_span_group group;
+        if (!errors) {
+            *matched = test_row(&s, i);
+        } else if (read_row(&s, i, &span, &group)) {
+            *errors += span.status_code == JAEGER_STATUS_ERROR;
+            *matched = *matched || jg_match_span(match, &span);
+        }
+    }
+    return s.damaged ? JAEGER_DATA_LOSS : JAEGER_OK;
 }

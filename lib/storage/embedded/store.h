@@ -6,6 +6,7 @@
  * recover.c   opening a directory: catalog, segments, replay of the log
  * flush.c     frozen memtables become segments
  * retention.c old segments go, by age and by disk budget
+ * rank.c, splits.c  traces by duration, spans or errors
  * read.c      traces, searches, summaries;  names.c services and operations;  deps.c dependencies
  * sampling.c  the sampling store
  *
@@ -60,6 +61,7 @@ typedef struct jg_snapshot {
 typedef struct jg_write jg_write;
 typedef struct jg_names jg_names;
 typedef struct jg_deps jg_deps;
+typedef struct jg_splits jg_splits;
 
 typedef struct jg_store {
     jg_store_options options;
@@ -93,6 +95,7 @@ typedef struct jg_store {
     struct jg_frame_box *frames;
     uint32_t frame_count;
     uint32_t flush_failures;
+    jg_splits *splits; /* of the last ranking; NULL: none yet */
 
     pthread_mutex_t catalog_lock; /* one writer of the catalog at a time */
     pthread_mutex_t map_lock;     /* segments are mapped one at a time */
@@ -177,6 +180,12 @@ jaeger_status jg_store_find_ids(jg_store *store, const jaeger_trace_query *query
 /** summaries.c */
 jaeger_status jg_store_summaries(jg_store *store, const jaeger_trace_query *query, jaeger_summary_sink out,
                                  jaeger_call *call) JG_MUST_CHECK;
+/** rank.c: see jaeger_storage_driver.rank_traces */
+jaeger_status jg_store_rank(jg_store *store, const jaeger_trace_query *query, jaeger_order order,
+                            const jaeger_rank *after, jaeger_rank_sink out, jaeger_call *call) JG_MUST_CHECK;
+/** DATA_LOSS of one segment: name it, refuse it, go on with the others. */
+jaeger_status jg_seg_tolerate(jg_store *store, jg_seg *seg, jaeger_status status,
+                              jaeger_call *call) JG_MUST_CHECK;
 /** Hand out the rows of trace `number` of a segment. @return DATA_LOSS: damaged; what jg_chunk_end_span
  * returns */
 struct jg_chunk;

@@ -36,7 +36,7 @@ typedef struct search {
     jg_mem_tenant *tenant;
     jg_match match;
     jg_mem_filter filter;
-    jaeger_str needle; /* see needle_of() */
+    jaeger_str needle; /* see jg_mem_needle_of() */
     candidates found;  /* scanned, not verified */
     candidates hits;   /* verified; a heap, its worst on top */
     candidate below;   /* this round looks only for candidates below it */
@@ -172,9 +172,8 @@ static jaeger_status scan(search *s, jaeger_call *call)
 /* ---- verify
  * ---------------------------------------------------------------------------------------------------- */
 
-/** The longest text that must stand in the bytes of a matching span, its resource or its scope; empty: none.
- *  Only texts that no number or list prints as. */
-static jaeger_str needle_of(const jg_match *match)
+/** Only texts that no number or list prints as. */
+jaeger_str jg_mem_needle_of(const jg_match *match)
 {
     jaeger_str best = {"", 0};
     for (size_t i = 0; i < match->attr_count; i++) {
@@ -194,8 +193,8 @@ static bool holds(const void *bytes, size_t len, jaeger_str needle)
     return len >= needle.len && memmem(bytes, len, needle.ptr, needle.len) != NULL;
 }
 
-/** The latest start of a span that matches. @return false: none does */
-static bool latest_match(const search *s, const jg_mem_pin *pinned, uint64_t *ret_start)
+bool jg_mem_latest_match(const jg_match *match, jaeger_str needle, const jg_mem_pin *pinned,
+                         uint64_t *ret_start)
 {
     jaeger_span span = {0};
     const char *why;
@@ -204,18 +203,18 @@ static bool latest_match(const search *s, const jg_mem_pin *pinned, uint64_t *re
     jg_mem_walk walk = jg_mem_walk_of(pinned);
     while (jg_mem_walk_next(&walk, &span)) {
         const jaeger_span_group *group = span.group;
-        if (s->match.service.len && !jg_str_eq(s->match.service, group->service))
+        if (match->service.len && !jg_str_eq(match->service, group->service))
             continue;
-        if (s->needle.len && group != last) {
-            in_group = holds(group->resource.ptr, group->resource.len, s->needle) ||
-                       holds(group->scope.ptr, group->scope.len, s->needle);
+        if (needle.len && group != last) {
+            in_group = holds(group->resource.ptr, group->resource.len, needle) ||
+                       holds(group->scope.ptr, group->scope.len, needle);
             last = group;
         }
-        if ((s->needle.len && !in_group && !holds(span.bytes, span.len, s->needle)) ||
+        if ((needle.len && !in_group && !holds(span.bytes, span.len, needle)) ||
             !jg_span_index(span.bytes, span.len, &span, &why))
             continue;
         span.group = group;
-        if ((!found || span.start_unix_ns > *ret_start) && jg_match_span(&s->match, &span)) {
+        if ((!found || span.start_unix_ns > *ret_start) && jg_match_span(match, &span)) {
             *ret_start = span.start_unix_ns;
             found = true;
         }
@@ -228,7 +227,7 @@ static jaeger_status verify(search *s, candidate c, jaeger_call *call)
     jg_mem_pin pinned;
     if (!jg_mem_pin_row(c.shard, c.pos, &pinned))
         return JAEGER_OK;
-    bool matches = latest_match(s, &pinned, &c.start);
+    bool matches = jg_mem_latest_match(&s->match, s->needle, &pinned, &c.start);
     jg_mem_unpin(&pinned);
     if (!matches)
         return JAEGER_OK;
@@ -278,7 +277,7 @@ static jaeger_status search_run(search *s, const jaeger_trace_query *query, jaeg
         return jg_fail_oom(&call->error);
     JG_TRY(jg_match_compile(&s->match, query, s->arena, &call->error));
     JG_TRY(jg_mem_filter_make(&s->filter, &s->match, s->arena, &call->error));
-    s->needle = needle_of(&s->match);
+    s->needle = jg_mem_needle_of(&s->match);
     for (bool done = false; !done;) {
         JG_TRY(scan(s, call));
         JG_TRY(verify_found(s, &done, call));

@@ -54,7 +54,7 @@ typedef struct jg_mem_record {
 
 typedef struct jg_mem_trace {
     int refs;
-    uint32_t span_count; /* guarded by the shard's mutex */
+    uint32_t span_count, error_count; /* guarded by the shard's mutex */
     uint8_t id[16];
     struct jg_mem_tenant *tenant;
     jg_mem_chunk *first, *last; /* `last` and what follows: writers only */
@@ -221,6 +221,18 @@ jaeger_status jg_mem_find_trace_ids(void *self, const jaeger_trace_query *query,
                                     jaeger_call *call);
 jaeger_status jg_mem_find_summaries(void *self, const jaeger_trace_query *query, jaeger_summary_sink out,
                                     jaeger_call *call);
+
+/** The latest start of a span of the trace that matches. @param needle see jg_mem_needle_of
+ *  @return false: none does */
+bool jg_mem_latest_match(const jg_match *match, jaeger_str needle, const jg_mem_pin *pinned,
+                         uint64_t *ret_start);
+/** The longest text that must stand in the bytes of a matching span, its resource or its scope; empty: none. */
+jaeger_str jg_mem_needle_of(const jg_match *match);
+
+/* ---- rank.c */
+
+jaeger_status jg_mem_rank_traces(void *self, const jaeger_trace_query *query, jaeger_order order,
+                                 const jaeger_rank *after, jaeger_rank_sink out, jaeger_call *call);
 
 /* ---- deps.c, sampling.c */
 

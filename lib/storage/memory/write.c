@@ -195,6 +195,7 @@ static void copy_spans(writing *w, jg_mem_trace *trace, const jg_trace_group *fr
     const jaeger_span_group *last = NULL, *own = NULL;
     for (uint32_t i = from->first; i != JG_NO_SPAN; i = w->traces.next[i]) {
         const jaeger_span *span = &w->spans[i];
+        trace->error_count += span->status_code == JAEGER_STATUS_ERROR;
         if (span->group != last) {
             last = span->group;
             own = own_group(trace, &c, last, info_of(w, last));
