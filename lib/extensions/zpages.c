@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The extension zpages: what runs, as small HTML pages: /debug/servicez, pipelinez, extensionz, featurez.
- * There is no tracez: the service does not trace itself.
+ * The extension zpages: what runs, as small HTML pages: /debug/servicez, pipelinez, extensionz, featurez,
+ * and tracez: what our servers answered since the start, by duration, with an example of each.
  */
 #include "core/clock.h"
 #include "core/str.h"
 #include "extensions/diag/server.h"
+#include "net/requests.h"
+#include <time.h>
 
 #define PAGE_BYTES_MAX (1u << 20)
 
@@ -44,7 +46,8 @@ static void servicez(zpages *z, jg_buf *out)
     put_row(out, "Uptime", uptime);
     jg_buf_lit(out, "<tr><td><a href=\"pipelinez\">Pipelines</a></td><td></td></tr>\n"
                     "<tr><td><a href=\"extensionz\">Extensions</a></td><td></td></tr>\n"
-                    "<tr><td><a href=\"featurez\">Features</a></td><td></td></tr>\n");
+                    "<tr><td><a href=\"featurez\">Features</a></td><td></td></tr>\n"
+                    "<tr><td><a href=\"tracez\">Requests</a></td><td></td></tr>\n");
 }
 
 static void pipelinez(zpages *z, jg_buf *out)
@@ -79,14 +82,78 @@ static void featurez(zpages *z, jg_buf *out)
         put_row(out, id, on ? "enabled" : "disabled");
 }
 
+/** Paths come from outside. */
+static void put_text(jg_buf *out, const char *text)
+{
+    for (; *text; text++)
+        switch (*text) {
+        case '<':
+            jg_buf_lit(out, "&lt;");
+            break;
+        case '>':
+            jg_buf_lit(out, "&gt;");
+            break;
+        case '&':
+            jg_buf_lit(out, "&amp;");
+            break;
+        default:
+            jg_buf_append(out, text, 1);
+        }
+}
+
+static void put_ns(jg_buf *out, uint64_t ns)
+{
+    char text[JG_DURATION_TEXT_MAX];
+    size_t len = jg_duration_to_text((int64_t)ns, text);
+    jg_buf_append(out, text, len);
+}
+
+/** One cell: how many, and the latest as a tip. */
+static void put_example(jg_buf *out, uint64_t count, const jg_request_example *e)
+{
+    char begun[32] = "";
+    time_t seconds = (time_t)(e->start_unix_ns / JG_NS_PER_S);
+    struct tm tm = {0};
+    if (!count) {
+        jg_buf_lit(out, "<td></td>");
+        return;
+    }
+    (void)gmtime_r(&seconds, &tm);
+    (void)strftime(begun, sizeof begun, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    jg_buf_printf(out, "<td>%llu <small>%s ", (unsigned long long)count, begun);
+    put_ns(out, e->duration_ns);
+    jg_buf_printf(out, " code %d ", e->code);
+    put_text(out, e->error);
+    jg_buf_lit(out, "</small></td>");
+}
+
+static void tracez(zpages *z, jg_buf *out)
+{
+    static const char *const heads[] = {"request",  "running",   "failed", "&lt;10us", "&lt;100us", "&lt;1ms",
+                                        "&lt;10ms", "&lt;100ms", "&lt;1s", "&lt;10s",  "&lt;100s",  "more"};
+    jg_requests *requests = jg_net_requests(jg_host_net(z->host), true);
+    jg_request_row row;
+    for (size_t i = 0; i < JG_COUNT(heads); i++)
+        jg_buf_printf(out, "%s<th>%s</th>", i ? "" : "<tr>", heads[i]);
+    jg_buf_lit(out, "</tr>\n");
+    for (size_t i = 0; requests && jg_requests_row(requests, i, &row); i++) {
+        jg_buf_lit(out, "<tr><td>");
+        put_text(out, row.name);
+        jg_buf_printf(out, "</td><td>%llu</td>", (unsigned long long)row.running);
+        put_example(out, row.failed, &row.last_failed);
+        for (size_t k = 0; k < JG_REQUEST_BUCKETS; k++)
+            put_example(out, row.took[k], &row.last[k]);
+        jg_buf_lit(out, "</tr>\n");
+    }
+}
+
 static const struct {
     const char *path, *title;
     void (*write)(zpages *z, jg_buf *out);
 } pages[] = {
-    {"/debug/servicez", "Service", servicez},
-    {"/debug/pipelinez", "Pipelines", pipelinez},
-    {"/debug/extensionz", "Extensions", extensionz},
-    {"/debug/featurez", "Feature Gates", featurez},
+    {"/debug/servicez", "Service", servicez},        {"/debug/pipelinez", "Pipelines", pipelinez},
+    {"/debug/extensionz", "Extensions", extensionz}, {"/debug/featurez", "Feature Gates", featurez},
+    {"/debug/tracez", "Requests", tracez},
 };
 
 static void zpages_handle(void *self, jg_http_request *request, jg_http_reply *reply)
@@ -124,6 +191,7 @@ static jaeger_status zpages_create(void *self, const jaeger_component_create *in
 static jaeger_status zpages_start(void *self, jaeger_error *err)
 {
     zpages *z = self;
+    (void)jg_net_requests(jg_host_net(z->host), true);
     return jg_diag_start(&z->server, z->host, &z->config->server, (jg_http_handler){zpages_handle, z}, z->id,
                          err);
 }

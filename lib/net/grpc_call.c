@@ -6,6 +6,7 @@
 #include "core/str.h"
 #include "net/encoding.h"
 #include "net/grpc_conn.h"
+#include "net/requests.h"
 #include <time.h>
 
 #define GZIP_BYTES_MIN 1024        /* smaller replies are not worth it */
@@ -215,7 +216,11 @@ void jg_grpc_call_run(jg_job *job)
     if (!stream->arena)
         stream->arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
     call.arena = stream->arena;
+    jg_request_mark mark;
+    jg_requests_begin(jg_net_requests(stream->server->net, false), &mark, stream->server->name,
+                      JAEGER_STR(""), jg_str(stream->method->path));
     jaeger_status status = stream->arena ? run_handler(stream, &call) : jg_fail_oom(&call.error);
+    jg_requests_end(&mark, (int)status, status != JAEGER_OK, false, call.error.message);
     jg_grpc_body_drop(stream);
     jaeger_arena_free(stream->arena);
     stream->arena = NULL;

@@ -39,6 +39,7 @@ typedef enum jg_grpc_builtin {
 
 struct jg_grpc_server {
     jg_net *net;
+    const char *name; /* id of the component; NULL: none */
     const jg_grpc_server_settings *settings;
     jg_grpc_auth auth;
     bool prompt;

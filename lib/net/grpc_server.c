@@ -170,6 +170,7 @@ static jg_grpc_server *server_new(jg_net *net, const jg_grpc_server_options *opt
     server->settings = options->settings;
     server->auth = options->auth;
     server->prompt = options->prompt;
+    server->name = options->name;
     server->method_count = options->method_count;
     server->descriptors = options->descriptors;
     server->keeps_metadata = options->settings->include_metadata || options->auth.check;

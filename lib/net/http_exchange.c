@@ -9,6 +9,7 @@
 #include "core/str.h"
 #include "net/encoding.h"
 #include "net/http_impl.h"
+#include "net/requests.h"
 
 #define BODY_BYTES_FIRST (64u << 10)
 
@@ -249,11 +250,15 @@ static void answer(jg_http_reply *ex)
 void jg_http_exchange_run(jg_job *job)
 {
     jg_http_reply *ex = JG_CONTAINER(job, jg_http_reply, job);
+    jg_request_mark mark;
+    jg_requests_begin(jg_net_requests(ex->server->net, false), &mark, ex->server->options.name,
+                      ex->request.method, ex->request.path);
     answer(ex);
     if (!ex->begun)
         jg_http_send_error(ex, 500, JAEGER_STR("Internal Server Error"));
     if (!ex->ended)
         jg_http_end(ex, false);
+    jg_requests_end(&mark, ex->status, ex->status >= 400, ex->status == 404, ex->call.error.message);
     jg_http_exchange_drop_body(ex);
     jg_http_exchange_unref(ex);
 }

@@ -93,6 +93,7 @@ struct jg_http_reply {
     /* the worker's */
     bool begun, ended, chunked, head_only;
     bool framed; /* headers are out */
+    int status;  /* once begun */
     jg_buf headers;
 
     pthread_mutex_t out_mutex; /* guards all below */

@@ -50,6 +50,7 @@ static void write_head(jg_http_reply *reply, int status, const char *content_typ
     jg_buf *out = &reply->waiting;
     const jg_http_server *server = reply->server;
     reply->begun = true;
+    reply->status = status;
     reply->head_only = jg_str_is(reply->head.method, "HEAD") || has_no_body(status);
     reply->chunked = length == SIZE_MAX && reply->head.minor > 0 && !reply->head_only;
     reply->close = !reply->head.keep_alive || !server->options.settings->keep_alives_enabled ||

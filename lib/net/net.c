@@ -8,6 +8,7 @@
 #include "core/limits.h"
 #include "net/http_loop.h"
 #include "net/loop.h"
+#include "net/requests.h"
 #include <pthread.h>
 #include <unistd.h>
 
@@ -19,9 +20,10 @@ struct jg_net {
     jg_pool *pool;
     pthread_mutex_t start_mutex; /* guards the start of the loops */
     jg_loop *loops[THREADS_MAX];
-    unsigned loop_count; /* 0: not started */
+    unsigned loop_count;       /* 0: not started */
     jg_http_loops *http_loops; /* NULL: not started */
     size_t in_flight_bytes;
+    jg_requests *requests; /* atomic; NULL: nobody asked yet */
 };
 
 static unsigned or_cores(unsigned threads)
@@ -63,6 +65,7 @@ void jg_net_free(jg_net *net)
     for (unsigned i = 0; i < net->loop_count; i++)
         jg_loop_free(net->loops[i]);
     jg_http_loops_free(net->http_loops);
+    jg_requests_free(net->requests);
     (void)pthread_mutex_destroy(&net->start_mutex);
     jg_free(net);
 }
@@ -135,6 +138,19 @@ jg_metrics *jg_net_metrics(const jg_net *net)
 const jaeger_logger *jg_net_log(const jg_net *net)
 {
     return net->options.log;
+}
+
+jg_requests *jg_net_requests(jg_net *net, bool start)
+{
+    jg_requests *requests = __atomic_load_n(&net->requests, __ATOMIC_ACQUIRE);
+    if (requests || !start)
+        return requests;
+    (void)pthread_mutex_lock(&net->start_mutex);
+    if (!net->requests)
+        __atomic_store_n(&net->requests, jg_requests_new(), __ATOMIC_RELEASE);
+    requests = net->requests;
+    (void)pthread_mutex_unlock(&net->start_mutex);
+    return requests;
 }
 
 bool jg_net_admit(jg_net *net, size_t bytes)

@@ -14,6 +14,7 @@
 typedef struct jg_net jg_net;
 struct jg_loop;       /* net/loop.h */
 struct jg_http_loops; /* net/http_loop.h */
+struct jg_requests;   /* net/requests.h */
 
 /** Zeroes mean the defaults in core/limits.h; threads default to the number of cores (at most 8). */
 typedef struct jg_net_options {
@@ -41,6 +42,9 @@ unsigned jg_net_http_threads(const jg_net *net);
 jaeger_status jg_net_http_loops(jg_net *net, struct jg_http_loops **ret, jaeger_error *err) JG_MUST_CHECK;
 jg_metrics *jg_net_metrics(const jg_net *net);
 const jaeger_logger *jg_net_log(const jg_net *net);
+/** What our servers answer (net/requests.h). @param start begin to keep it. NULL: nobody began, or out of
+ * memory */
+struct jg_requests *jg_net_requests(jg_net *net, bool start);
 
 /** Admit request bytes before memory is filled. @return false: over the budget, refuse with
  * RESOURCE_EXHAUSTED or 503. Threads: any. */

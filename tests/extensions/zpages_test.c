@@ -13,8 +13,11 @@ static void pages_show_what_runs(void **state)
         {"/debug/extensionz", "<td>extension</td><td>zpages/2</td>"},
         {"/debug/featurez", "<td>enabled</td>"},
         {"/debug/vars", "\"cmdline\""},
-        {"/debug/tracez", "404 page not found\n"},
         {"/", "404 page not found\n"},
+        {"/debug/a<b", "404 page not found\n"},
+        {"/debug/tracez", "<td>zpages/2 GET /debug/servicez</td><td>0</td><td></td>"},
+        {"/debug/tracez", "<td>zpages/2 GET /debug/tracez</td><td>1</td>"},
+        {"/debug/tracez", "<td>(others)</td><td>0</td><td>2 <small>20"}, /* what nobody knows */
     };
     jaeger_service *service = diag_start("zpages/2: {endpoint: '127.0.0.1:%u', expvar: {enabled: true}}");
     for (size_t i = 0; i < JG_COUNT(rows); i++) {
