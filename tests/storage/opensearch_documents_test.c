@@ -101,7 +101,7 @@ static void a_span_is_written_in_jaegers_layout(void **state)
         "\\\"x\\\"\",\"span@kind\":\"server\"},\"logs\":[{\"timestamp\":"
         "1795384530000001,\"fields\":[{\"key\":\"event\",\"type\":\"string\",\"value\":\"ev\"},{\"key\":"
         "\"k\",\"type\":"
-        "\"int64\",\"value\":-1}]},{\"timestamp\":1795384530000000,\"fields\":null}],\"process\":{"
+        "\"int64\",\"value\":-1}]},{\"timestamp\":1795384530000000,\"fields\":[]}],\"process\":{"
         "\"serviceName\":"
         "\"svcA\",\"tags\":[{\"key\":\"host.name\",\"type\":\"string\",\"value\":\"h\"}]}}";
     jg_os_tag_choice choice = choice_of(false, "http.url, no.such");

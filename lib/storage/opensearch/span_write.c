@@ -273,21 +273,14 @@ static void put_log(jg_os_span_writer *w, jg_json_out *j, const jaeger_event *ev
 {
     jg_v1_tags fields = jg_v1_log_fields(event);
     jaeger_attr attr;
-    bool any = false;
     jg_json_object(j);
     jg_json_key_lit(j, "timestamp");
     jg_json_u64(j, event->time_unix_ns / JG_NS_PER_US);
     jg_json_key_lit(j, "fields");
-    while (jg_v1_next(&fields, &attr)) {
-        if (!any)
-            jg_json_array(j);
-        any = true;
+    jg_json_array(j);
+    while (jg_v1_next(&fields, &attr))
         put_tag(w, j, &attr);
-    }
-    if (any)
-        jg_json_end(j);
-    else
-        jg_json_null(j);
+    jg_json_end(j);
     jg_json_end(j);
 }
 
@@ -415,7 +408,7 @@ void jg_os_span_writer_free(jg_os_span_writer *w)
 
 const jaeger_field jg_os_tags_fields[] = {
     FIELD(all, "all", JAEGER_FIELD_BOOL, .doc = "every tag"),
-    FIELD(dot_replacement, "dot_replacement", JAEGER_FIELD_STR, .fallback = "\"@\"",
+    FIELD(dot_replacement, "dot_replacement", JAEGER_FIELD_STR, .fallback = "@",
           .doc = "what stands for \".\" in names of fields"),
     FIELD(config_file, "config_file", JAEGER_FIELD_STR, .doc = "file with a key a line"),
     FIELD(include, "include", JAEGER_FIELD_STR,
