@@ -42,25 +42,32 @@ static int read_all(const char *path, jg_buf *out)
     return failed ? failed : jg_buf_ok(out) ? 0 : EFBIG;
 }
 
-jaeger_status jg_secret_get(jg_secret *secret, jg_buf *out, jaeger_error *err)
+/** With the mutex held: read the file if it has changed. @return 0 or errno */
+static int refresh(jg_secret *secret)
 {
     struct stat now;
-    int failed = 0;
-    (void)pthread_mutex_lock(&secret->secret_mutex);
-    if (stat(secret->path, &now) != 0) {
-        failed = errno;
-    } else if (has_changed(secret, &now)) {
-        jg_buf fresh = JG_BUF_INIT(JG_SECRET_BYTES_MAX);
-        failed = read_all(secret->path, &fresh);
-        if (!failed) {
-            jg_buf_done(&secret->content);
-            secret->content = fresh;
-            secret->seen = now;
-        } else {
-            jg_buf_done(&fresh);
-        }
+    if (stat(secret->path, &now) != 0)
+        return errno;
+    if (!has_changed(secret, &now))
+        return 0;
+    jg_buf fresh = JG_BUF_INIT(JG_SECRET_BYTES_MAX);
+    int failed = read_all(secret->path, &fresh);
+    if (failed) {
+        jg_buf_done(&fresh);
+        return failed;
     }
-    bool known = secret->seen.st_ino != 0;
+    jg_buf_done(&secret->content);
+    secret->content = fresh;
+    secret->seen = now;
+    secret->version++;
+    return 0;
+}
+
+jaeger_status jg_secret_get(jg_secret *secret, jg_buf *out, jaeger_error *err)
+{
+    (void)pthread_mutex_lock(&secret->secret_mutex);
+    int failed = refresh(secret);
+    bool known = secret->version != 0;
     jg_buf_str(out, jg_buf_view(&secret->content));
     (void)pthread_mutex_unlock(&secret->secret_mutex);
     if (!known) {
@@ -69,4 +76,16 @@ jaeger_status jg_secret_get(jg_secret *secret, jg_buf *out, jaeger_error *err)
                        strerror_r(failed, text, sizeof text));
     }
     return jg_buf_ok(out) ? JAEGER_OK : jg_fail_oom(err);
+}
+
+bool jg_secret_get_new(jg_secret *secret, unsigned *version, jg_buf *out)
+{
+    (void)pthread_mutex_lock(&secret->secret_mutex);
+    (void)refresh(secret);
+    bool is_new = secret->version != *version;
+    if (is_new)
+        jg_buf_str(out, jg_buf_view(&secret->content));
+    *version = secret->version;
+    (void)pthread_mutex_unlock(&secret->secret_mutex);
+    return is_new && jg_buf_ok(out);
 }

@@ -37,9 +37,12 @@ typedef struct basicauth_config {
 
 typedef struct basicauth {
     const basicauth_config *config;
-    jg_htpasswd users;
+    jg_secret file; /* of htpasswd */
     jg_secret username, password;
     bool ready;
+    pthread_rwlock_t users_lock; /* guards the two that follow */
+    jg_htpasswd users;
+    unsigned version;            /* of the file they are of */
     pthread_mutex_t known_mutex; /* guards what follows */
     unsigned char key[DIGEST_MAX], known[KNOWN_MAX][DIGEST_MAX];
     unsigned known_count, known_next;
@@ -116,21 +119,65 @@ static jaeger_status admit(const basicauth *b, jaeger_str user, jaeger_call *cal
     return JAEGER_OK;
 }
 
+static jaeger_status load(basicauth *b, jaeger_str file, jg_htpasswd *ret, jaeger_error *err)
+{
+    JG_TRY(jg_htpasswd_init(ret, err));
+    jaeger_status status = jg_htpasswd_add(ret, file, err);
+    if (status == JAEGER_OK)
+        status = jg_htpasswd_add(ret, b->config->htpasswd.content, err);
+    if (status != JAEGER_OK)
+        jg_htpasswd_done(ret);
+    return status;
+}
+
+/** Read the file again if it has changed; what was right lately need not be so any more. */
+static void follow_file(basicauth *b)
+{
+    JG_AUTO_BUF jg_buf text = JG_BUF_INIT(JG_SECRET_BYTES_MAX);
+    jg_htpasswd fresh;
+    jaeger_error err;
+    (void)pthread_rwlock_rdlock(&b->users_lock);
+    unsigned version = b->version;
+    (void)pthread_rwlock_unlock(&b->users_lock);
+    if (!jg_secret_get_new(&b->file, &version, &text) ||
+        load(b, jg_buf_view(&text), &fresh, &err) != JAEGER_OK)
+        return; /* without memory the old users stay until the next request */
+    (void)pthread_rwlock_wrlock(&b->users_lock);
+    jg_htpasswd old = b->users;
+    b->users = fresh;
+    b->version = version;
+    (void)pthread_mutex_lock(&b->known_mutex);
+    b->known_count = b->known_next = 0;
+    (void)pthread_mutex_unlock(&b->known_mutex);
+    (void)pthread_rwlock_unlock(&b->users_lock);
+    jg_htpasswd_done(&old);
+}
+
+/** With what was right lately; holding on to the users meanwhile, so that none of an old file is remembered.
+ */
+static bool is_right(basicauth *b, jaeger_str authorization, jaeger_str user, jaeger_str password)
+{
+    unsigned char digest[DIGEST_MAX];
+    (void)pthread_rwlock_rdlock(&b->users_lock);
+    bool digested = digest_of(b, authorization, digest);
+    bool known = digested && is_known(b, digest);
+    bool right = known || jg_htpasswd_match(&b->users, user, password);
+    if (right && !known && digested)
+        remember(b, digest);
+    (void)pthread_rwlock_unlock(&b->users_lock);
+    return right;
+}
+
 static jaeger_status check(void *self, jaeger_str authorization, jaeger_call *call)
 {
     basicauth *b = self;
-    unsigned char digest[DIGEST_MAX];
     uint8_t plain[PLAIN_MAX];
     jaeger_str user, password;
+    if (b->file.path)
+        follow_file(b);
     jaeger_status status = parse(authorization, plain, &user, &password, call);
-    if (status == JAEGER_OK) {
-        bool digested = digest_of(b, authorization, digest);
-        bool known = digested && is_known(b, digest);
-        if (!known && !jg_htpasswd_match(&b->users, user, password))
-            status = refuse(call, "invalid credentials");
-        else if (!known && digested)
-            remember(b, digest);
-    }
+    if (status == JAEGER_OK && !is_right(b, authorization, user, password))
+        status = refuse(call, "invalid credentials");
     if (status == JAEGER_OK)
         status = admit(b, user, call);
     OPENSSL_cleanse(plain, sizeof plain);
@@ -202,6 +249,8 @@ static jaeger_status basicauth_create(void *self, const jaeger_component_create 
     b->config = in->config;
     const client_config *c = &b->config->client_auth;
     (void)pthread_mutex_init(&b->known_mutex, NULL);
+    (void)pthread_rwlock_init(&b->users_lock, NULL);
+    jg_secret_init(&b->file, b->config->htpasswd.file.len ? b->config->htpasswd.file.ptr : NULL);
     jg_secret_init(&b->username, c->username_file.len ? c->username_file.ptr : NULL);
     jg_secret_init(&b->password, c->password_file.len ? c->password_file.ptr : NULL);
     b->ready = true;
@@ -212,18 +261,15 @@ static jaeger_status basicauth_create(void *self, const jaeger_component_create 
 
 static jaeger_status start_server(basicauth *b, jaeger_error *err)
 {
-    const server_config *c = &b->config->htpasswd;
-    if (c->file.len) {
-        jg_secret file;
-        JG_AUTO_BUF jg_buf text = JG_BUF_INIT(JG_SECRET_BYTES_MAX);
-        jg_secret_init(&file, c->file.ptr);
-        jaeger_status status = jg_secret_get(&file, &text, err);
-        jg_secret_done(&file);
-        if (status != JAEGER_OK)
-            return jg_fail_prefix(err, "open htpasswd file");
-        JG_TRY(jg_htpasswd_add(&b->users, jg_buf_view(&text), err));
-    }
-    return jg_htpasswd_add(&b->users, c->content, err);
+    JG_AUTO_BUF jg_buf text = JG_BUF_INIT(JG_SECRET_BYTES_MAX);
+    jg_htpasswd users;
+    if (b->file.path && jg_secret_get(&b->file, &text, err) != JAEGER_OK)
+        return jg_fail_prefix(err, "open htpasswd file");
+    JG_TRY(load(b, jg_buf_view(&text), &users, err));
+    jg_htpasswd_done(&b->users);
+    b->users = users;
+    b->version = b->file.version;
+    return JAEGER_OK;
 }
 
 /** Files must be there at the start. */
@@ -258,6 +304,8 @@ static void basicauth_destroy(void *self)
     if (!b->ready)
         return;
     jg_htpasswd_done(&b->users);
+    jg_secret_done(&b->file);
+    (void)pthread_rwlock_destroy(&b->users_lock);
     jg_secret_done(&b->username);
     jg_secret_done(&b->password);
     (void)pthread_mutex_destroy(&b->known_mutex);
@@ -266,7 +314,9 @@ static void basicauth_destroy(void *self)
 
 #define SERVER(member) .kind = JAEGER_FIELD_STR, .offset = offsetof(server_config, member)
 static const jaeger_field server_fields[] = {
-    {.name = "file", SERVER(file), .doc = "htpasswd file: bcrypt, MD5 (apr1), SHA, SSHA, SHA-crypt, plain"},
+    {.name = "file",
+     SERVER(file),
+     .doc = "htpasswd file, read again when it changes: bcrypt, MD5 (apr1), SHA, SSHA, SHA-crypt, plain"},
     {.name = "inline", SERVER(content), .doc = "the same as text; its users replace those of the file"},
     {0}};
 

@@ -244,6 +244,26 @@ static void wrong_headers_get_a_401_that_says_why(void **state)
     jaeger_service_free(server);
 }
 
+static void a_changed_htpasswd_file_counts_at_once(void **state)
+{
+    (void)state;
+    char config[256];
+    write_text(secret_file, "ann:secret\nbob:old\n");
+    (void)snprintf(config, sizeof config, "{htpasswd: {file: %s, inline: 'eve:inline'}}", secret_file);
+    jaeger_service *server = server_with("basicauth", config);
+    assert_answer("Authorization: Basic YW5uOnNlY3JldA==", "200", "partialSuccess");  /* ann:secret */
+    assert_answer("Authorization: Basic YW5uOm5ldw==", "401", "invalid credentials"); /* ann:new */
+    write_text(secret_file, "ann:new\n");
+    assert_answer("Authorization: Basic YW5uOnNlY3JldA==", "401",
+                  "invalid credentials"); /* though it was right */
+    assert_answer("Authorization: Basic YW5uOm5ldw==", "200", "partialSuccess");
+    assert_answer("Authorization: Basic Ym9iOm9sZA==", "401", "invalid credentials"); /* bob:old */
+    assert_answer("Authorization: Basic ZXZlOmlubGluZQ==", "200", "partialSuccess");  /* eve:inline */
+    assert_int_equal(unlink(secret_file), 0); /* the last content stays */
+    assert_answer("Authorization: Basic YW5uOm5ldw==", "200", "partialSuccess");
+    jaeger_service_free(server);
+}
+
 static void tokens_are_checked_and_files_read_again(void **state)
 {
     (void)state;
@@ -317,6 +337,7 @@ int main(void)
         cmocka_unit_test(later_lines_win_and_odd_ones_are_skipped),
         cmocka_unit_test(clients_with_the_right_password_come_in),
         cmocka_unit_test(wrong_headers_get_a_401_that_says_why),
+        cmocka_unit_test(a_changed_htpasswd_file_counts_at_once),
         cmocka_unit_test(tokens_are_checked_and_files_read_again),
         cmocka_unit_test(client_files_hold_name_and_password),
         cmocka_unit_test(what_cannot_work_is_refused),
