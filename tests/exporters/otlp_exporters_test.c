@@ -11,11 +11,14 @@
 #include "net/http_server.h"
 #include "support/test.h"
 #include "wire/otlp_json.h"
+#include <fcntl.h>
 #include <jaeger/service.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /** One answer of the script; the last one stays. */
 typedef struct answer {
@@ -308,8 +311,8 @@ static void an_http_error_says_what_the_server_said(void **state)
 {
     (void)state;
     const answer proto[] = {{400, 0,
-                                    JAEGER_STR("\x08\x03\x12\x08"
-                                               "bad span")}};
+                             JAEGER_STR("\x08\x03\x12\x08"
+                                        "bad span")}};
     peer p;
     jaeger_error err = {0};
     peer_start(&p, proto, 1);
@@ -327,11 +330,11 @@ static void a_partial_success_is_logged(void **state)
 {
     (void)state;
     const answer grpc[] = {{JAEGER_OK, 0,
-                                   JAEGER_STR("\x0a\x09\x08\x05\x12\x05"
-                                              "hello")}};
+                            JAEGER_STR("\x0a\x09\x08\x05\x12\x05"
+                                       "hello")}};
     const answer http[] = {{200, 0,
-                                   JAEGER_STR("\x0a\x09\x08\x05\x12\x05"
-                                              "hello")}};
+                            JAEGER_STR("\x0a\x09\x08\x05\x12\x05"
+                                       "hello")}};
     for (int h = 0; h < 2; h++) {
         peer p;
         jaeger_error err = {0};
@@ -353,6 +356,75 @@ static void a_server_that_hangs_is_left_after_the_timeout(void **state)
         assert_ok(export_one(&p, http, DIRECT QUICK ", timeout: 100ms", &err));
         assert_int_equal(p.calls, 2);
         peer_stop(&p);
+    }
+}
+
+/** A socket that treats each connection the same bad way. */
+typedef struct rude {
+    int fd;
+    bool reset;
+    const char *says; /* before the end; NULL: nothing */
+    size_t says_len;
+    pthread_t thread;
+} rude;
+
+static void *run_rude(void *arg)
+{
+    rude *r = arg;
+    for (int fd; (fd = accept(r->fd, NULL, NULL)) >= 0; (void)close(fd)) {
+        char buffer[4096];
+        const struct linger at_once = {.l_onoff = 1};
+        struct pollfd some = {.fd = fd, .events = POLLIN};
+        (void)poll(&some, 1, 2000);
+        (void)!read(fd, buffer, sizeof buffer);
+        if (r->says)
+            (void)!write(fd, r->says, r->says_len);
+        if (r->reset)
+            (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    return NULL;
+}
+
+static void what_is_no_answer_is_unavailable_and_tried_again(void **state)
+{
+    (void)state;
+    static const char settings_and_garbage[] = "\0\0\0\4\0\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff";
+    static const struct {
+        bool http, reset;
+        const char *says;
+        size_t len;
+    } cases[] = {
+        {false, true, NULL, 0},
+        {false, false, NULL, 0},
+        {false, false, "HTTP/1.0 400 Bad Request\r\n\r\n", 28},
+        {false, false, settings_and_garbage, sizeof settings_and_garbage - 1},
+        {true, true, NULL, 0},
+        {true, false, NULL, 0},
+        {true, false, "\0\1\2 no HTTP at all\n", 19},
+        {true, false, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", 44},
+    };
+    for (size_t i = 0; i < JG_COUNT(cases); i++) {
+        char endpoint[64];
+        jaeger_error err = {0};
+        jaeger_service *service;
+        jaeger_call call = JAEGER_CALL_INIT;
+        rude r = {.reset = cases[i].reset, .says = cases[i].says, .says_len = cases[i].len};
+        assert_ok(jg_net_listen(JAEGER_STR("127.0.0.1:0"), &r.fd, &err));
+        assert_int_equal(fcntl(r.fd, F_SETFL, 0), 0); /* blocking */
+        assert_int_equal(pthread_create(&r.thread, NULL, run_rude, &r), 0);
+        (void)snprintf(endpoint, sizeof endpoint, "\"http://127.0.0.1:%u\"", jg_net_port(r.fd));
+        assert_ok(service_of(cases[i].http, endpoint,
+                             DIRECT
+                             ", timeout: 20s, retry_on_failure: {initial_interval: 1ms, max_interval: 1ms, "
+                             "max_elapsed_time: 20ms}",
+                             &service, &err));
+        jaeger_status status = jaeger_service_consume(service, "traces", one_span(), &call);
+        if (!jg_status_is_retryable(status) || !call.error.message[0])
+            fail_msg("case %zu: %d %s", i, status, call.error.message);
+        jaeger_service_free(service);
+        (void)shutdown(r.fd, SHUT_RDWR);
+        (void)pthread_join(r.thread, NULL);
+        (void)close(r.fd);
     }
 }
 
@@ -410,6 +482,7 @@ int main(void)
         cmocka_unit_test(an_http_error_says_what_the_server_said),
         cmocka_unit_test(a_partial_success_is_logged),
         cmocka_unit_test(a_server_that_hangs_is_left_after_the_timeout),
+        cmocka_unit_test(what_is_no_answer_is_unavailable_and_tried_again),
         cmocka_unit_test(a_queue_answers_first_and_a_stop_interrupts_what_hangs),
         cmocka_unit_test(bad_configurations_are_refused),
     };
