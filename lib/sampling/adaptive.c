@@ -13,9 +13,9 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
+#include "core/waiter.h"
 #include "sampling/strategy_set.h"
 #include "sampling/throughput.h"
-#include "sampling/waiter.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>

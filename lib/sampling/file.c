@@ -9,9 +9,9 @@
 #include "core/hash.h"
 #include "core/limits.h"
 #include "core/str.h"
+#include "core/waiter.h"
 #include "sampling/fetch.h"
 #include "sampling/strategies_file.h"
-#include "sampling/waiter.h"
 #include <errno.h>
 #include <stdio.h>
 

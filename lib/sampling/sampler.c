@@ -10,9 +10,9 @@
 #include "core/limits.h"
 #include "core/map.h"
 #include "core/str.h"
+#include "core/waiter.h"
 #include "sampling/fetch.h"
 #include "sampling/strategy.h"
-#include "sampling/waiter.h"
 #include <math.h>
 #include <pthread.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * See waiter.h.
  */
-#include "sampling/waiter.h"
+#include "core/waiter.h"
 
 #include "core/clock.h"
 #include "core/err.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A thread that works now and then: it sleeps between its rounds and wakes at once when it shall stop.
  */
-#ifndef JG_SAMPLING_WAITER_H
-#define JG_SAMPLING_WAITER_H
+#ifndef JG_CORE_WAITER_H
+#define JG_CORE_WAITER_H
 
 #include "core/attr.h"
 #include <jaeger/base.h>
