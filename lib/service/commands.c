@@ -19,6 +19,7 @@ void jg_command_help(const jg_cli *cli, jg_buf *out)
                   "Commands:\n"
                   "  storage               stats, verify, compact or export the embedded store's directory\n"
                   "  es-index-cleaner      delete old indices of OpenSearch or Elasticsearch\n"
+                  "  es-dependencies       count the service graph from their spans\n"
                   "  es-rollover           init, rollover, lookback: keep their read and write aliases\n"
                   "  esmapping-generator   print one of their index templates\n"
                   "  validate              check a configuration, start nothing\n"

@@ -20,7 +20,7 @@ typedef struct flag {
 
 enum {
     ROLLOVER_TOOLS = JG_TOOL_INIT | JG_TOOL_ROLLOVER | JG_TOOL_LOOKBACK,
-    CLUSTER_TOOLS = JG_TOOL_CLEANER | ROLLOVER_TOOLS,
+    CLUSTER_TOOLS = JG_TOOL_CLEANER | ROLLOVER_TOOLS | JG_TOOL_GRAPH,
     ALL_TOOLS = CLUSTER_TOOLS | JG_TOOL_MAPPING
 };
 
@@ -64,6 +64,17 @@ static const flag flags[] = {
     {"es-version", "7", "7, 8, 9; 101, 102, 103: OpenSearch 1 to 3", NUMBER, JG_TOOL_MAPPING, AT(es_version)},
     {"use-ilm", "false", "a life cycle policy rolls over", SWITCH, JG_TOOL_MAPPING, AT(use_ilm)},
     {"ilm-policy-name", "jaeger-ilm-policy", "its name", TEXT, JG_TOOL_MAPPING, AT(ilm_policy)},
+    {"from", "", "count from this date or time again", TEXT, JG_TOOL_GRAPH, AT(from)},
+    {"to", "", "up to this one; default: now", TEXT, JG_TOOL_GRAPH, AT(to)},
+    {"interval", "15m", "time of one document; as dependencies_job.interval", TEXT, JG_TOOL_GRAPH,
+     AT(interval)},
+    {"delay", "10m", "how long spans may take to arrive", TEXT, JG_TOOL_GRAPH, AT(delay)},
+    {"lookback", "24h", "how far back the first run of all begins", TEXT, JG_TOOL_GRAPH, AT(lookback)},
+    {"peer-service", "true", "a span without children calls what its tag peer.service names", SWITCH,
+     JG_TOOL_GRAPH, AT(peer_service)},
+    {"use-aliases", "false", "read and write through the aliases of es-rollover", SWITCH, JG_TOOL_GRAPH,
+     AT(use_aliases)},
+    {"dot-replacement", "@", "as tags_as_fields.dot_replacement", TEXT, JG_TOOL_GRAPH, AT(dot)},
     {"timeout", "120", "of a request, and for the cluster's manager [s]", NUMBER, CLUSTER_TOOLS,
      AT(timeout_s)},
     {"es.username", "", "basic authentication", TEXT, CLUSTER_TOOLS, AT(username)},

@@ -13,7 +13,8 @@ enum {
     JG_TOOL_INIT = 2,
     JG_TOOL_ROLLOVER = 4,
     JG_TOOL_LOOKBACK = 8,
-    JG_TOOL_MAPPING = 16
+    JG_TOOL_MAPPING = 16,
+    JG_TOOL_GRAPH = 32
 };
 
 #define JG_TOOL_WORDS_MAX 2u
@@ -29,6 +30,8 @@ typedef struct jg_tool_options {
     /* what */
     const char *index_prefix, *separator, *gates, *ilm_policy, *conditions, *unit, *mapping, *backend;
     bool archive, rollover, use_ilm, skip_dependencies, adaptive_sampling, dry_run, help;
+    const char *from, *to, *interval, *delay, *lookback, *dot;
+    bool use_aliases, peer_service;
     uint64_t unit_count, shards, replicas, es_version, priority[4];
 } jg_tool_options;
 

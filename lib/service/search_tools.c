@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/str.h"
 #include "service/search_flags.h"
+#include "service/search_graph.h"
 #include "storage/opensearch/admin.h"
 #include "storage/opensearch/templates.h"
 #include "wire/rfc3339.h"
@@ -21,8 +22,9 @@
 
 typedef struct run {
     const jg_tool_options *o;
-    jg_os_client *client; /* NULL: the command asks no cluster */
-    jaeger_str prefix;    /* as it stands before names */
+    const jg_os_client_config *config; /* NULL: the command asks no cluster */
+    jg_os_client *client;
+    jaeger_str prefix; /* as it stands before names */
     jaeger_call *call;
 } run;
 
@@ -325,6 +327,11 @@ static jaeger_status print_mapping(const run *r)
     return JAEGER_OK;
 }
 
+static jaeger_status count_graph(const run *r)
+{
+    return jg_search_graph_run(r->o, r->config, r->call);
+}
+
 /* ---- running ---- */
 
 typedef struct tool {
@@ -345,6 +352,9 @@ static const tool tools[] = {
      false, JG_TOOL_ROLLOVER, roll_over},
     {"es-rollover", "lookback", "http://HOST:PORT", "Take old indices out of the read aliases.", 1, false,
      JG_TOOL_LOOKBACK, look_back},
+    {"es-dependencies", NULL, "http://HOST:PORT",
+     "Count the service graph of the time since the last run, or from --from to --to again.", 1, false,
+     JG_TOOL_GRAPH, count_graph},
     {"esmapping-generator", NULL, "--mapping NAME", "Print an index template.", 0, true, JG_TOOL_MAPPING,
      print_mapping},
 };
@@ -401,6 +411,7 @@ static jaeger_status run_tool(const tool *t, const jg_tool_options *o, jaeger_ca
         return t->run(&r);
     url = jg_str(o->words[t->words - 1]);
     JG_TRY(jg_tool_client_config(o, &url, &config, &call->error));
+    r.config = &config;
     JG_TRY(jg_os_client_new(&config, &quiet, &r.client, &call->error));
     jaeger_status status = t->run(&r);
     jg_os_client_free(r.client);

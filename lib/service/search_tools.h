@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The commands for OpenSearch and Elasticsearch of every binary, with the names and flags of Jaeger's tools:
- * es-index-cleaner, es-rollover init|rollover|lookback, esmapping-generator.
+ * es-index-cleaner, es-rollover init|rollover|lookback, esmapping-generator; and our own es-dependencies.
  */
 #ifndef JG_SERVICE_SEARCH_TOOLS_H
 #define JG_SERVICE_SEARCH_TOOLS_H

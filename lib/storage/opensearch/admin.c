@@ -7,6 +7,7 @@
 #include "core/err.h"
 #include "core/json_out.h"
 #include "core/str.h"
+#include "storage/opensearch/reply.h"
 #include <stdlib.h>
 #include <time.h>
 
@@ -24,19 +25,14 @@ bool jg_os_has_alias(const jg_os_index_info *index, jaeger_str alias)
 
 /* ---- listing ---- */
 
-static jaeger_str kept(jg_json_text text, jaeger_call *call)
-{
-    char *copy = jaeger_arena_alloc(call->arena, text.raw.len + 1);
-    return copy ? (jaeger_str){copy, jg_json_in_unescape(text.raw, copy)} : (jaeger_str){0};
-}
-
 static bool read_aliases(jg_json_in *in, jg_os_index_info *index, jaeger_call *call)
 {
     jg_json_text alias;
     bool ok = jg_json_in_object(in);
     while (ok && jg_json_in_key(in, &alias)) {
-        jaeger_str name = kept(alias, call);
-        ok = name.ptr && jaeger_strs_add(&index->aliases, name, call) == JAEGER_OK && jg_json_in_skip(in);
+        jaeger_str name;
+        ok = jg_os_keep(in, alias, &name, call->arena) &&
+             jaeger_strs_add(&index->aliases, name, call) == JAEGER_OK && jg_json_in_skip(in);
     }
     return ok;
 }
@@ -86,10 +82,8 @@ jaeger_status jg_os_read_index_list(jaeger_str json, jg_os_index_infos *ret, jae
             return jg_fail_oom(&call->error);
         list.items = grown;
         jg_os_index_info *index = &grown[list.count++];
-        *index = (jg_os_index_info){.name = kept(key, call)};
-        if (!index->name.ptr)
-            return jg_fail_oom(&call->error);
-        ok = read_info(&in, index, call);
+        *index = (jg_os_index_info){0};
+        ok = jg_os_keep(&in, key, &index->name, call->arena) && read_info(&in, index, call);
     }
     if (!ok || !jg_json_in_end(&in))
         return jg_fail(&call->error, JAEGER_INTERNAL, "the cluster's list of indices cannot be read: %s",
@@ -354,7 +348,7 @@ static bool read_conditions(jg_json_in *in, bool *ret)
 
 static bool read_rollover(jg_json_in *in, jg_os_rollover_result *ret, jaeger_call *call)
 {
-    jg_json_text key, text;
+    jg_json_text key;
     bool dry_run = false, met = false, ok = jg_json_in_object(in);
     while (ok && jg_json_in_member(in, &key)) {
         if (jg_json_in_is(key, JAEGER_STR("rolled_over")))
@@ -364,9 +358,9 @@ static bool read_rollover(jg_json_in *in, jg_os_rollover_result *ret, jaeger_cal
         else if (jg_json_in_is(key, JAEGER_STR("conditions")))
             ok = read_conditions(in, &met);
         else if (jg_json_in_is(key, JAEGER_STR("old_index")))
-            ok = jg_json_in_str(in, &text) && (ret->old_index = kept(text, call)).ptr;
+            ok = jg_os_read_text(in, &ret->old_index, call->arena);
         else if (jg_json_in_is(key, JAEGER_STR("new_index")))
-            ok = jg_json_in_str(in, &text) && (ret->new_index = kept(text, call)).ptr;
+            ok = jg_os_read_text(in, &ret->new_index, call->arena);
         else
             ok = jg_json_in_skip(in);
     }

@@ -257,15 +257,8 @@ jaeger_status jg_os_read_buckets(jaeger_str json, const char *name,
     return r.status != JAEGER_OK ? r.status : fail_unexpected(&r, "_search");
 }
 
-/* ---- dependencies ---- */
-
-static bool read_text(jg_json_in *in, jaeger_str *ret, jaeger_arena *arena)
+bool jg_os_keep(jg_json_in *in, jg_json_text text, jaeger_str *ret, jaeger_arena *arena)
 {
-    jg_json_text text;
-    if (jg_json_in_peek(in) != JG_JSON_STRING)
-        return jg_json_in_skip(in);
-    if (!jg_json_in_str(in, &text))
-        return false;
     char *plain = jaeger_arena_alloc(arena, text.raw.len + 1);
     if (!plain)
         return jg_json_in_fail(in, "out of memory");
@@ -273,14 +266,24 @@ static bool read_text(jg_json_in *in, jaeger_str *ret, jaeger_arena *arena)
     return true;
 }
 
+bool jg_os_read_text(jg_json_in *in, jaeger_str *ret, jaeger_arena *arena)
+{
+    jg_json_text text;
+    if (jg_json_in_peek(in) != JG_JSON_STRING)
+        return jg_json_in_skip(in);
+    return jg_json_in_str(in, &text) && jg_os_keep(in, text, ret, arena);
+}
+
+/* ---- dependencies ---- */
+
 static bool read_link(jg_json_in *in, jaeger_dependencies *ret, jaeger_call *call)
 {
     jaeger_dependency link = {.parent = JAEGER_STR(""), .child = JAEGER_STR("")};
     jg_json_text key;
     bool ok = jg_json_in_object(in);
     while (ok && jg_json_in_key(in, &key))
-        ok = jg_json_in_is(key, JAEGER_STR("parent"))  ? read_text(in, &link.parent, call->arena)
-             : jg_json_in_is(key, JAEGER_STR("child")) ? read_text(in, &link.child, call->arena)
+        ok = jg_json_in_is(key, JAEGER_STR("parent"))  ? jg_os_read_text(in, &link.parent, call->arena)
+             : jg_json_in_is(key, JAEGER_STR("child")) ? jg_os_read_text(in, &link.child, call->arena)
              : jg_json_in_is(key, JAEGER_STR("callCount")) && jg_json_in_peek(in) == JG_JSON_NUMBER
                  ? jg_json_in_u64(in, false, &link.call_count)
                  : jg_json_in_skip(in);

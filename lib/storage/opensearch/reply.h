@@ -42,6 +42,11 @@ jaeger_status jg_os_read_buckets(jaeger_str json, const char *name,
                                                          jaeger_call *call),
                                  void *self, jg_os_partial *ret_partial, jaeger_call *call) JG_MUST_CHECK;
 
+/** Copy a text into the arena. @return false: out of memory, which is the scanner's fault then */
+bool jg_os_keep(jg_json_in *in, jg_json_text text, jaeger_str *ret, jaeger_arena *arena);
+/** Read a string; over any other value, leaving `ret`. */
+bool jg_os_read_text(jg_json_in *in, jaeger_str *ret, jaeger_arena *arena);
+
 /** Add the links of one document of dependencies, which the scanner stands on; same pairs are summed later.
  */
 bool jg_os_read_dependencies(jg_json_in *in, jaeger_dependencies *ret, jaeger_call *call);

@@ -192,29 +192,13 @@ static jaeger_status insert_probabilities(void *self, jaeger_str host, const jae
 
 /* ---- reading: parts ---- */
 
-static bool keep(jg_json_text text, jaeger_str *ret, jaeger_call *call)
-{
-    char *copy = jaeger_arena_alloc(call->arena, text.raw.len + 1);
-    if (copy)
-        *ret = (jaeger_str){copy, jg_json_in_unescape(text.raw, copy)};
-    return copy != NULL;
-}
-
-static bool read_str(jg_json_in *in, jaeger_str *ret, jaeger_call *call)
-{
-    jg_json_text text;
-    if (jg_json_in_peek(in) != JG_JSON_STRING)
-        return jg_json_in_skip(in);
-    return jg_json_in_str(in, &text) && (keep(text, ret, call) || jg_json_in_fail(in, "out of memory"));
-}
-
 /** @param ret 0: not a time */
 static bool read_time(jg_json_in *in, uint64_t *ret, jaeger_call *call)
 {
     jaeger_str text = {0};
     int64_t s;
     uint32_t ns;
-    bool ok = read_str(in, &text, call);
+    bool ok = jg_os_read_text(in, &text, call->arena);
     if (ok && jg_rfc3339_parse(text, &s, &ns) && s > 0 && s < (int64_t)(INT64_MAX / JG_NS_PER_S))
         *ret = (uint64_t)s * JG_NS_PER_S + ns;
     return ok;
@@ -245,7 +229,7 @@ static void read_used(jg_json_in *in, jaeger_throughput *item, jaeger_call *call
     bool ok = enter(in);
     while (ok && jg_json_in_key(in, &key)) {
         jaeger_str *grown = jg_arena_grow(call->arena, list, count, &cap, sizeof *grown);
-        ok = (grown && keep(key, &grown[count], call)) || jg_json_in_fail(in, "out of memory");
+        ok = grown ? jg_os_keep(in, key, &grown[count], call->arena) : jg_json_in_fail(in, "out of memory");
         if (!ok)
             return;
         list = grown;
@@ -262,9 +246,9 @@ static void read_item(jg_json_in *in, jaeger_throughput *item, jaeger_call *call
     bool ok = enter(in);
     while (ok && jg_json_in_key(in, &key)) {
         if (jg_json_in_is(key, JAEGER_STR("Service")))
-            ok = read_str(in, &item->service, call);
+            ok = jg_os_read_text(in, &item->service, call->arena);
         else if (jg_json_in_is(key, JAEGER_STR("Operation")))
-            ok = read_str(in, &item->operation, call);
+            ok = jg_os_read_text(in, &item->operation, call->arena);
         else if (jg_json_in_is(key, JAEGER_STR("Count")) && jg_json_in_peek(in) == JG_JSON_NUMBER)
             ok = jg_json_in_i64(in, false, &item->count);
         else if (jg_json_in_is(key, JAEGER_STR("Probabilities")))
@@ -411,7 +395,9 @@ static bool read_rate(probability_reader *r, jg_map *known, jaeger_str service, 
     double value;
     if (jg_json_in_peek(in) != JG_JSON_NUMBER)
         return jg_json_in_skip(in);
-    jaeger_probability *item = keep(operation, &name, r->call) ? item_of(r, known, service, name) : NULL;
+    if (!jg_os_keep(in, operation, &name, r->call->arena))
+        return false;
+    jaeger_probability *item = item_of(r, known, service, name);
     if (!item)
         return jg_json_in_fail(in, "out of memory");
     if (!jg_json_in_double(in, false, &value))
@@ -426,10 +412,8 @@ static void read_rates(probability_reader *r, jg_map *known, bool qps, jg_json_i
     bool ok = enter(in);
     while (ok && jg_json_in_key(in, &service)) {
         jaeger_str name;
-        if (!keep(service, &name, r->call)) {
-            (void)jg_json_in_fail(in, "out of memory");
+        if (!jg_os_keep(in, service, &name, r->call->arena))
             return;
-        }
         bool inside = enter(in);
         while (inside && jg_json_in_key(in, &operation))
             inside = read_rate(r, known, name, operation, qps, in);

@@ -8,6 +8,7 @@
 #include "core/json_out.h"
 #include "core/str.h"
 #include "storage/opensearch/admin.h"
+#include "storage/opensearch/reply.h"
 
 #define PATH_BYTES_MAX 3000u
 #define NAME_BYTES_MAX 200u /* of resource and owner */
@@ -60,19 +61,15 @@ static jaeger_status ask(jg_os_store *store, const char *method, jg_buf *path, c
 
 static bool read_source(jg_json_in *in, jg_os_state *state, jaeger_call *call)
 {
-    jg_json_text key, text;
+    jg_json_text key;
     bool ok = jg_json_in_object(in);
     while (ok && jg_json_in_member(in, &key)) {
-        if (jg_json_in_is(key, JAEGER_STR("text"))) {
-            char *copy = jg_json_in_str(in, &text) ? jaeger_arena_alloc(call->arena, text.raw.len + 1) : NULL;
-            ok = copy != NULL;
-            if (ok)
-                state->text = (jaeger_str){copy, jg_json_in_unescape(text.raw, copy)};
-        } else if (jg_json_in_is(key, JAEGER_STR("number_ms"))) {
+        if (jg_json_in_is(key, JAEGER_STR("text")))
+            ok = jg_os_read_text(in, &state->text, call->arena);
+        else if (jg_json_in_is(key, JAEGER_STR("number_ms")))
             ok = jg_json_in_u64(in, false, &state->number_ms);
-        } else {
+        else
             ok = jg_json_in_skip(in);
-        }
     }
     return ok;
 }

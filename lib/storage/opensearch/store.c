@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/str.h"
+#include "storage/opensearch/graph_job.h"
 #include "storage/opensearch/slots.h"
 #include "storage/opensearch/templates.h"
 #include <stddef.h>
@@ -15,6 +16,13 @@
 #define OPEN_TIMEOUT_NS (5 * JG_NS_PER_S) /* a cluster that does not answer at start is asked again later */
 #define BULK_BYTES_MAX  (100u << 20)      /* http.max_content_length of both engines */
 #define DOC_COUNT_MAX   10000u            /* index.max_result_window */
+
+/** With tokens that only callers have, nothing can be asked at start. */
+static bool has_own_identity(const jg_os_client_config *c)
+{
+    const jg_os_token_config *token = c->auth.bearer_token.enabled ? &c->auth.bearer_token : &c->auth.api_key;
+    return c->auth.basic.enabled || !token->enabled || !token->from_context || token->file_path.len;
+}
 
 static jaeger_status check(const jg_os_config *c, jaeger_error *err)
 {
@@ -30,6 +38,13 @@ static jaeger_status check(const jg_os_config *c, jaeger_error *err)
                        BULK_BYTES_MAX);
     if (!c->max_doc_count || c->max_doc_count > DOC_COUNT_MAX)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "max_doc_count must be from 1 to %u", DOC_COUNT_MAX);
+    const jg_os_job_config *job = &c->dependencies_job;
+    if (job->enabled && !has_own_identity(&c->client))
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                       "dependencies_job needs credentials of its own, not those of callers");
+    if (job->enabled && (job->interval_ns < JG_NS_PER_S || job->interval_ns % JG_NS_PER_S))
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                       "dependencies_job.interval must be whole seconds, from 1s");
     if (!c->tags_as_fields.dot_replacement.len ||
         jg_str_find(c->tags_as_fields.dot_replacement, '.') != c->tags_as_fields.dot_replacement.len)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
@@ -65,6 +80,7 @@ jaeger_status jg_os_store_open(jg_os_store *store, const jg_os_config *config, c
 
 void jg_os_store_close(jg_os_store *store)
 {
+    jg_os_job_stop(store);
     jg_os_client_free(store->client);
     jg_os_tag_choice_done(&store->choice);
     jg_free(store->services_known);
@@ -141,11 +157,23 @@ jaeger_status jg_os_store_ready_for(jg_os_store *store, jg_os_kind kind, jaeger_
 
 /* ---- slots ---- */
 
-/** With tokens that only callers have, nothing can be asked at start. */
-static bool has_own_identity(const jg_os_client_config *c)
+/** A cluster that does not answer yet is no fault. */
+static jaeger_status greet(jg_os_store *store, jaeger_error *err)
 {
-    const jg_os_token_config *token = c->auth.bearer_token.enabled ? &c->auth.bearer_token : &c->auth.api_key;
-    return c->auth.basic.enabled || !token->enabled || !token->from_context || token->file_path.len;
+    jaeger_call call = JAEGER_CALL_INIT;
+    if (!has_own_identity(&store->config->client))
+        return JAEGER_OK;
+    call.deadline_ns = jg_clock_mono_ns() + OPEN_TIMEOUT_NS;
+    jaeger_status status = jg_os_store_ready(store, &call);
+    if (status == JAEGER_UNAVAILABLE || status == JAEGER_DEADLINE_EXCEEDED) {
+        jaeger_log(store->log, JAEGER_WARN,
+                   "the cluster does not answer yet, trying again at the first write error=\"%s\"",
+                   call.error.message);
+        return JAEGER_OK;
+    }
+    if (status != JAEGER_OK)
+        *err = call.error;
+    return status;
 }
 
 jaeger_status jg_os_open(void *self, const void *config, const jaeger_logger *log, struct jg_metrics *metrics,
@@ -153,21 +181,11 @@ jaeger_status jg_os_open(void *self, const void *config, const jaeger_logger *lo
 {
     jg_os_store *store = self;
     JG_TRY(jg_os_store_open(store, config, log, metrics, err));
-    if (!has_own_identity(&store->config->client))
-        return JAEGER_OK;
-    jaeger_call call = JAEGER_CALL_INIT;
-    call.deadline_ns = jg_clock_mono_ns() + OPEN_TIMEOUT_NS;
-    jaeger_status status = jg_os_store_ready(store, &call);
-    if (status == JAEGER_UNAVAILABLE || status == JAEGER_DEADLINE_EXCEEDED) {
-        jaeger_log(log, JAEGER_WARN,
-                   "the cluster does not answer yet, trying again at the first write error=\"%s\"",
-                   call.error.message);
-        return JAEGER_OK;
-    }
-    if (status != JAEGER_OK) {
-        *err = call.error;
+    jaeger_status status = greet(store, err);
+    if (status == JAEGER_OK && store->config->dependencies_job.enabled)
+        status = jg_os_job_start(store, metrics, err);
+    if (status != JAEGER_OK)
         jg_os_store_close(store);
-    }
     return status;
 }
 
@@ -235,6 +253,23 @@ static const jaeger_field bulk_fields[] = {
     {.kind = JAEGER_FIELD_END},
 };
 
+#define JOB(member, key, field_kind, ...)                                                                    \
+    {                                                                                                        \
+        .name = (key), .kind = (field_kind), .offset = offsetof(jg_os_job_config, member), __VA_ARGS__       \
+    }
+
+static const jaeger_field job_fields[] = {
+    JOB(interval_ns, "interval", JAEGER_FIELD_DURATION, .fallback = "15m",
+        .doc = "time of one document; the graph is that much behind, and the delay"),
+    JOB(delay_ns, "delay", JAEGER_FIELD_DURATION, .fallback = "10m",
+        .doc = "how long spans may take to arrive; later ones are not counted"),
+    JOB(lookback_ns, "lookback", JAEGER_FIELD_DURATION, .fallback = "24h",
+        .doc = "how far back the first run of all begins"),
+    JOB(peer_service, "peer_service", JAEGER_FIELD_BOOL, .fallback = "true",
+        .doc = "a span without children calls what its tag peer.service names"),
+    {.kind = JAEGER_FIELD_END},
+};
+
 #define OLD(index, key)                                                                                      \
     FIELD(refused[index], key, JAEGER_FIELD_NODE, .doc = "refused: use indices.*.rotation")
 #define NO_EFFECT(index, key)                                                                                \
@@ -271,6 +306,9 @@ const jaeger_field jg_os_fields[] = {
           .sub_size = sizeof(jg_os_tags_config), .doc = "tags that become fields of their own"),
     FIELD(indices, "indices", JAEGER_FIELD_BLOCK, .sub = jg_os_indices_fields,
           .sub_size = sizeof(jg_os_indices_config), .doc = "names and settings of indices"),
+    FIELD(dependencies_job, "dependencies_job", JAEGER_FIELD_OPTIONAL_D, .sub = job_fields,
+          .sub_size = sizeof(jg_os_job_config),
+          .doc = "ours: compute the service graph now and then; one process of all at a time"),
     OLD(0, "use_aliases"),
     OLD(1, "use_ilm"),
     OLD(2, "span_read_alias"),

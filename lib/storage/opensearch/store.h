@@ -2,7 +2,9 @@
  * The state of one `opensearch` or `elasticsearch` backend, and the slots of its driver.
  *
  * Files: client (requests), index (names), templates; span_write and bulk (writing); query_body, query_filter
- * (questions), reply, span_read (answers); write, traces, search, names (the slots).
+ * (questions), reply, span_read (answers); write, traces, search, names (the slots); sampling, state
+ * (adaptive sampling and leases); graph_read, graph_count, graph_job (the service graph); admin (what the
+ * tools do with indices).
  */
 #ifndef JG_STORAGE_OPENSEARCH_STORE_H
 #define JG_STORAGE_OPENSEARCH_STORE_H
@@ -19,6 +21,13 @@
 
 typedef enum jg_os_poison { JG_OS_POISON_FAIL, JG_OS_POISON_DROP } jg_os_poison;
 
+/** The job that computes the service graph: graph_job.h. */
+typedef struct jg_os_job_config {
+    bool enabled;
+    uint64_t interval_ns, delay_ns, lookback_ns;
+    bool peer_service;
+} jg_os_job_config;
+
 typedef struct jg_os_config {
     jg_os_client_config client;
     jaeger_str_list remote_read_clusters;
@@ -33,6 +42,7 @@ typedef struct jg_os_config {
         adaptive_sampling_lookback_ns;
     jg_os_tags_config tags_as_fields;
     jg_os_indices_config indices;
+    jg_os_job_config dependencies_job;
     const jaeger_config *refused[6];  /* keys of old rotation flags */
     const jaeger_config *accepted[3]; /* without effect */
 } jg_os_config;
@@ -49,6 +59,7 @@ typedef struct jg_os_store {
     bool ready_for[JG_OS_KINDS]; /* atomic: template of that kind there */
     pthread_mutex_t ready_mutex; /* held while that is made so */
     jg_metric *refused, *partial;
+    struct jg_os_job *job; /* NULL: not started */
 } jg_os_store;
 
 extern const jaeger_field jg_os_fields[];

