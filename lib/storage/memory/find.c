@@ -126,7 +126,7 @@ static size_t scan_some(const search *s, jg_mem_shard *shard, uint64_t *pos, uin
     size_t n = 0;
     pthread_mutex_lock(&shard->lock);
     uint64_t at = JG_MAX(*pos, shard->tail), end = JG_MIN(at + SCAN_ROWS, shard->head);
-    for (; at < end; at++) {
+    for (; (at = jg_mem_row_of_services(shard, at, end, s->filter.services)) < end; at++) {
         const jg_mem_row *row = jg_mem_row_at(shard, at);
         if (jg_mem_filter_may_match(&s->filter, &row->facts))
             ret[n++] =

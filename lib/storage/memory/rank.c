@@ -35,7 +35,7 @@ static uint64_t offer_some(ranking *r, size_t number, uint64_t pos, uint64_t *re
     jg_mem_shard *shard = &r->tenant->shards[number];
     pthread_mutex_lock(&shard->lock);
     uint64_t at = JG_MAX(pos, shard->tail), end = JG_MIN(at + SCAN_ROWS, shard->head);
-    for (; at < end; at++) {
+    for (; (at = jg_mem_row_of_services(shard, at, end, r->filter.services)) < end; at++) {
         const jg_mem_row *row = jg_mem_row_at(shard, at);
         uint64_t key = key_of(r->order, row);
         if (!row->trace->span_count || !jg_top_wants(&r->top, key) ||

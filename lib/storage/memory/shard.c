@@ -9,7 +9,7 @@
 
 #define SLOTS_FIRST  64u
 #define BLOCKS_FIRST 4u
-#define BLOCK_BYTES  (JG_MEM_BLOCK_ROWS * sizeof(jg_mem_row))
+#define BLOCK_BYTES  sizeof(jg_mem_block)
 
 _Static_assert(sizeof(jg_mem_row) == 128, "two cache lines");
 
@@ -47,9 +47,32 @@ void jg_mem_trace_unref(jg_mem_trace *trace)
 /* ---- rows
  * ------------------------------------------------------------------------------------------------------ */
 
+static jg_mem_block *block_of(const jg_mem_shard *shard, uint64_t pos)
+{
+    return shard->blocks[(pos / JG_MEM_BLOCK_ROWS) & (shard->block_cap - 1)];
+}
+
 jg_mem_row *jg_mem_row_at(const jg_mem_shard *shard, uint64_t pos)
 {
-    return &shard->blocks[(pos / JG_MEM_BLOCK_ROWS) & (shard->block_cap - 1)][pos % JG_MEM_BLOCK_ROWS];
+    return &block_of(shard, pos)->rows[pos % JG_MEM_BLOCK_ROWS];
+}
+
+uint64_t jg_mem_row_of_services(const jg_mem_shard *shard, uint64_t pos, uint64_t end, uint64_t services)
+{
+    while (pos < end) {
+        const uint64_t *words = block_of(shard, pos)->services;
+        uint64_t stop = JG_MIN(end, (pos | (JG_MEM_BLOCK_ROWS - 1)) + 1);
+        for (; pos < stop; pos++)
+            if (!(services & ~words[pos % JG_MEM_BLOCK_ROWS]))
+                return pos;
+    }
+    return end;
+}
+
+void jg_mem_row_widen(jg_mem_row *row, const jg_mem_facts *more)
+{
+    jg_mem_facts_merge(&row->facts, more);
+    *row->trace->services = row->facts.services;
 }
 
 /** The slot that holds `id`, or the free one where it would go. The table is never full. */
@@ -96,7 +119,7 @@ static bool grow_blocks(jg_mem_tenant *tenant, jg_mem_shard *shard, jg_mem_credi
     uint64_t first = shard->tail / JG_MEM_BLOCK_ROWS, next = shard->head / JG_MEM_BLOCK_ROWS;
     if (next - first >= shard->block_cap) {
         size_t cap = shard->block_cap ? shard->block_cap * 2 : BLOCKS_FIRST;
-        jg_mem_row **blocks = jg_mem_alloc(tenant, credit, cap * sizeof *blocks, true);
+        jg_mem_block **blocks = jg_mem_alloc(tenant, credit, cap * sizeof *blocks, true);
         if (!blocks)
             return false;
         for (uint64_t b = first; b < next; b++)
@@ -105,7 +128,7 @@ static bool grow_blocks(jg_mem_tenant *tenant, jg_mem_shard *shard, jg_mem_credi
         shard->blocks = blocks;
         shard->block_cap = cap;
     }
-    jg_mem_row **block = &shard->blocks[next & (shard->block_cap - 1)];
+    jg_mem_block **block = &shard->blocks[next & (shard->block_cap - 1)];
     if (!*block)
         *block = jg_mem_alloc(tenant, credit, BLOCK_BYTES, false);
     return *block != NULL;
@@ -126,6 +149,8 @@ jg_mem_row *jg_mem_row_add(jg_mem_tenant *tenant, jg_mem_shard *shard, const uin
     *row = (jg_mem_row){.seq = __atomic_fetch_add(&tenant->next_seq, 1, __ATOMIC_RELAXED),
                         .trace = trace,
                         .facts.start_min = UINT64_MAX};
+    trace->services = &block_of(shard, shard->head)->services[shard->head % JG_MEM_BLOCK_ROWS];
+    *trace->services = 0;
     *slot_of(shard, id, hash) = (jg_mem_slot){hash, row};
     shard->count++;
     if (shard->head++ == shard->tail)
@@ -161,7 +186,7 @@ static jg_mem_trace *pop_tail(jg_mem_tenant *tenant, jg_mem_shard *shard)
     unlink_slot(shard, row, tenant->store->seed);
     bool empty = shard->tail == shard->head;
     if (empty || shard->tail % JG_MEM_BLOCK_ROWS == 0) {
-        jg_mem_row **block = &shard->blocks[(pos / JG_MEM_BLOCK_ROWS) & (shard->block_cap - 1)];
+        jg_mem_block **block = &shard->blocks[(pos / JG_MEM_BLOCK_ROWS) & (shard->block_cap - 1)];
         jg_mem_free(tenant, *block, BLOCK_BYTES);
         *block = NULL;
     }

@@ -40,6 +40,13 @@ typedef struct jg_mem_row {
     jg_mem_facts facts;
 } jg_mem_row;
 
+/** Rows, and apart from them the word that rejects most of them: to search for a service, eight bytes of a
+ * row are read instead of two cache lines. */
+typedef struct jg_mem_block {
+    uint64_t services[JG_MEM_BLOCK_ROWS]; /* copies of facts.services */
+    jg_mem_row rows[JG_MEM_BLOCK_ROWS];
+} jg_mem_block;
+
 typedef struct jg_mem_chunk {
     struct jg_mem_chunk *next; /* atomic */
     uint32_t cap, used;        /* of data [bytes]; used: atomic */
@@ -58,6 +65,7 @@ typedef struct jg_mem_trace {
     uint8_t id[16];
     struct jg_mem_tenant *tenant;
     jg_mem_chunk *first, *last; /* `last` and what follows: writers only */
+    uint64_t *services;         /* of its row in the block */
     size_t chunk_bytes;
     struct {
         uint64_t hash;
@@ -75,11 +83,11 @@ typedef struct jg_mem_shard {
     pthread_mutex_t lock;
     jg_mem_slot *slots;
     size_t slot_cap, count;
-    jg_mem_row **blocks; /* ring of blocks of JG_MEM_BLOCK_ROWS */
-    size_t block_cap;    /* power of two, or 0 */
-    uint64_t tail, head; /* rows [tail, head) live; row i is in block i / JG_MEM_BLOCK_ROWS */
-    uint64_t oldest_seq; /* atomic; of the row at tail, UINT64_MAX: empty */
-    char pad[40];        /* shards on cache lines of their own */
+    jg_mem_block **blocks; /* ring of blocks of JG_MEM_BLOCK_ROWS */
+    size_t block_cap;      /* power of two, or 0 */
+    uint64_t tail, head;   /* rows [tail, head) live; row i is in block i / JG_MEM_BLOCK_ROWS */
+    uint64_t oldest_seq;   /* atomic; of the row at tail, UINT64_MAX: empty */
+    char pad[40];          /* shards on cache lines of their own */
 } jg_mem_shard;
 
 typedef struct jg_mem_names {
@@ -146,6 +154,11 @@ void jg_mem_shard_done(jg_mem_tenant *tenant, jg_mem_shard *shard);
 jg_mem_shard *jg_mem_shard_of(jg_mem_tenant *tenant, uint64_t hash);
 /** The rest of this part is called with the shard's mutex held. */
 jg_mem_row *jg_mem_row_at(const jg_mem_shard *shard, uint64_t pos);
+/** First position from `pos` on, before `end`, whose row has all bits of `services`. @return `end`: there is
+ * none */
+uint64_t jg_mem_row_of_services(const jg_mem_shard *shard, uint64_t pos, uint64_t end, uint64_t services);
+/** Add to what is known of the row's trace. */
+void jg_mem_row_widen(jg_mem_row *row, const jg_mem_facts *more);
 jg_mem_row *jg_mem_row_find(const jg_mem_shard *shard, const uint8_t id[16], uint64_t hash);
 /** NULL: see credit->need. */
 jg_mem_row *jg_mem_row_add(jg_mem_tenant *tenant, jg_mem_shard *shard, const uint8_t id[16], uint64_t hash,
@@ -226,7 +239,8 @@ jaeger_status jg_mem_find_summaries(void *self, const jaeger_trace_query *query,
  *  @return false: none does */
 bool jg_mem_latest_match(const jg_match *match, jaeger_str needle, const jg_mem_pin *pinned,
                          uint64_t *ret_start);
-/** The longest text that must stand in the bytes of a matching span, its resource or its scope; empty: none. */
+/** The longest text that must stand in the bytes of a matching span, its resource or its scope; empty: none.
+ */
 jaeger_str jg_mem_needle_of(const jg_match *match);
 
 /* ---- rank.c */

@@ -221,7 +221,7 @@ static bool append(writing *w, jg_mem_shard *shard, uint32_t t)
     if (!row || !ensure_chunks(w, row->trace, w->fragments[t].bytes))
         return false;
     copy_spans(w, row->trace, from);
-    jg_mem_facts_merge(&row->facts, &w->fragments[t].facts);
+    jg_mem_row_widen(row, &w->fragments[t].facts);
     return true;
 }
 
