@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real clients poll the sampling endpoints and apply what they get."""
 import json
+import os
+import pathlib
+import signal
+import subprocess
 import time
 
 import pytest
@@ -165,11 +169,11 @@ def test_agent_proxies_sampling_to_the_collector(sampling, tmp_path):
         agent.stop()
 
 
-def root(probability):
+def root(probability, name="GET /"):
     return {"resourceSpans": [{
         "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
         "scopeSpans": [{"spans": [{
-            "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": "GET /",
+            "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": name,
             "startTimeUnixNano": str(time.time_ns()), "endTimeUnixNano": str(time.time_ns()),
             "attributes": [{"key": "sampler.type", "value": {"stringValue": "probabilistic"}},
                            {"key": "sampler.param", "value": {"doubleValue": probability}}]}]}]}]}
@@ -202,3 +206,57 @@ def test_adaptive_sampling_brings_traffic_to_the_target(tmp_path, store):
             assert strategy(server, "shop")["operationSampling"]["perOperationStrategies"]
     finally:
         server.stop()
+
+
+ENGINE = pathlib.Path(os.environ.get("JAEGER_ENGINES", ROOT.parent / "shared/engines"), "opensearch.sh")
+
+
+@pytest.fixture(scope="module")
+def opensearch():
+    """The address of a node that several processes can share."""
+    if not ENGINE.exists():
+        pytest.skip(f"SKIPPED: no {ENGINE} to start OpenSearch with ($JAEGER_ENGINES)")
+    port = free_ports(1)[0]
+
+    def engine(verb):
+        return subprocess.run([str(ENGINE), verb], capture_output=True, text=True, check=False, timeout=300,
+                              env={**os.environ, "OPENSEARCH_PORT": str(port)})
+
+    started = engine("start")
+    if started.returncode:
+        engine("clean")
+        pytest.skip(f"SKIPPED: OpenSearch did not start: {started.stderr[-300:]}")
+    yield f"http://127.0.0.1:{port}"
+    engine("clean")
+
+
+def test_another_collector_takes_over_when_the_leader_is_killed(tmp_path, opensearch):
+    """Two collectors share a sampling store; kill -9 gives the leader no time to hand anything over."""
+    settings = "adaptive: {sampling_store: shared, calculation_interval: 1s, calculation_delay: 1s, " \
+        "leader_lease_refresh_interval: 1s, follower_lease_refresh_interval: 3s, target_samples_per_second: 1000, " \
+        "initial_sampling_probability: 0.5}"
+    store = f"memory: {{max_traces: 1000}}}}, shared: {{opensearch: {{server_urls: ['{opensearch}']}}"
+    leads = "is now the leader of adaptive sampling"
+
+    def node(name):
+        return sampling_server(tmp_path / name, settings, extra_processors="adaptive_sampling", store=store)
+
+    def has_operation(server, name):
+        """It is served, once enough of it was sent: what is not seen for a while leaves the list."""
+        requests.post(f"http://127.0.0.1:{second.http}/v1/traces", json=root(0.5, name), timeout=30)
+        entries = strategy(server, "shop")["operationSampling"]["perOperationStrategies"]
+        return any(entry["operation"] == name for entry in entries)
+
+    first = node("first")
+    second = None
+    try:
+        wait_until(lambda: leads in first.output(), 60)
+        second = node("second")
+        wait_until(lambda: has_operation(first, "GET /"), 60)  # the follower counts, the leader calculates
+        assert leads not in second.output()
+        first.stop(signal.SIGKILL)
+        wait_until(lambda: leads in second.output(), 60)
+        wait_until(lambda: has_operation(second, "GET /new"), 60)
+    finally:
+        for server in filter(None, (first, second)):
+            server.stop()
