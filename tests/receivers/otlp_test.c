@@ -5,6 +5,7 @@
 #include "model/batch.h"
 #include "net/encoding.h"
 #include "net/grpc_client.h"
+#include "pipeline/host.h"
 #include "support/http.h"
 #include <jaeger/service.h>
 
@@ -54,11 +55,9 @@ static jaeger_status check(void *self, jaeger_str authorization, jaeger_call *ca
 
 static const void *keeper_interface(void *self, const char *name)
 {
-    static const struct {
-        jaeger_status (*check)(void *self, jaeger_str authorization, jaeger_call *call);
-    } interface = {check};
+    static const jg_auth_interface interface = {.check = check};
     (void)self;
-    return strcmp(name, "auth.server") == 0 ? &interface : NULL;
+    return strcmp(name, JG_AUTH_INTERFACE) == 0 ? &interface : NULL;
 }
 
 static const jaeger_component_type keeper = {.size = sizeof(jaeger_component_type),
