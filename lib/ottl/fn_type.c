@@ -6,16 +6,32 @@
 #include "core/str.h"
 #include "ottl/node.h"
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const jg_ottl_fn *const tables[] = {jg_ottl_text_fns, jg_ottl_type_fns, jg_ottl_time_fns,
+                                           jg_ottl_list_fns, jg_ottl_hash_fns, jg_ottl_parse_fns};
 
 const jg_ottl_fn *jg_ottl_fn_find(jaeger_str name)
 {
-    const jg_ottl_fn *const tables[] = {jg_ottl_text_fns, jg_ottl_type_fns, jg_ottl_time_fns,
-                                        jg_ottl_list_fns, jg_ottl_hash_fns, jg_ottl_parse_fns};
     for (size_t i = 0; i < JG_COUNT(tables); i++)
         for (const jg_ottl_fn *fn = tables[i]; fn->name; fn++)
             if (jg_str_is(name, fn->name))
                 return fn;
     return NULL;
+}
+
+void jg_ottl_fn_list(jaeger_str name, char *out, size_t size)
+{
+    size_t len = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < JG_COUNT(tables); i++)
+        for (const jg_ottl_fn *fn = tables[i]; fn->name && name.len; fn++) {
+            size_t more = strlen(fn->name) + 2;
+            if (fn->name[0] != name.ptr[0] || len + more >= size)
+                continue;
+            len += (size_t)snprintf(out + len, size - len, "%s%s", len ? ", " : "", fn->name);
+        }
 }
 
 static bool is_type(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_type type, jg_ottl_value *ret)

@@ -86,6 +86,8 @@ struct jg_ottl_fn {
 
 /** NULL: there is no such function. */
 const jg_ottl_fn *jg_ottl_fn_find(jaeger_str name);
+/** Names that begin as `name` does, with commas between; as many as fit. */
+void jg_ottl_fn_list(jaeger_str name, char *out, size_t size);
 extern const jg_ottl_fn jg_ottl_text_fns[], jg_ottl_type_fns[], jg_ottl_time_fns[], jg_ottl_list_fns[],
     jg_ottl_hash_fns[], jg_ottl_parse_fns[]; /* each ends with a NULL name */
 

@@ -39,6 +39,20 @@ static void *fail_at(parser *p, uint32_t column, const char *what, jaeger_str wo
     return NULL;
 }
 
+/** With what there is instead. */
+static void *fail_function(parser *p, uint32_t column, jaeger_str name)
+{
+    char known[160];
+    jg_ottl_fn_list(name, known, sizeof known);
+    (void)fail_at(p, column, "undefined function", name);
+    if (p->err && known[0]) {
+        size_t len = strlen(p->err->message);
+        (void)snprintf(p->err->message + len, sizeof p->err->message - len,
+                       " (with %c there are: %s; docs/ottl.md lists all)", name.ptr[0], known);
+    }
+    return NULL;
+}
+
 static void *fail(parser *p, const char *what)
 {
     if (p->token.kind == JG_OTTL_BAD)
@@ -372,7 +386,7 @@ static jg_ottl_node *parse_call(parser *p, jaeger_str name, uint32_t column)
         return NULL;
     node->fn = jg_ottl_fn_find(name);
     if (!node->fn)
-        return fail_at(p, column, "undefined function", name);
+        return fail_function(p, column, name);
     if (jg_str_is(name, "IsRootSpan")) {
         if (p->context < JG_OTTL_SPAN)
             return fail_at(p, column, "undefined function", name);

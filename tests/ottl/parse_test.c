@@ -250,7 +250,7 @@ static void ottl_errors_name_the_column(void **state)
         {"nme == \"x\"", "1:1: invalid path expression \"nme\""},
         {"span.nme == \"x\"", "1:1: invalid path expression \"span.nme\""},
         {"spanevent.name == \"x\"", "1:1: the context of the condition does not see the path"},
-        {"true and Foo(1)", "1:10: undefined function \"Foo\""},
+        {"true and Foo(1)", "1:10: undefined function \"Foo\" (with F there are: "},
         {"IsMatch(name)", "1:1: an argument is missing for \"IsMatch\""},
         {"IsMatch(name, \"a\", 1)", "1:20: too many arguments for \"IsMatch\""},
         {"IsMatch(name, nope=\"a\")", "1:15: too many arguments for \"IsMatch\""},
