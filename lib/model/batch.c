@@ -496,6 +496,19 @@ jaeger_status jaeger_batch_replace_span(jaeger_batch *batch, size_t index, const
     return JAEGER_OK;
 }
 
+jaeger_status jg_batch_put_span(jaeger_batch *batch, size_t index, const void *bytes, size_t len,
+                                bool bad_text, jaeger_error *err)
+{
+    uint8_t *copy = len > UINT32_MAX ? NULL : keep_bytes(batch, bytes, len);
+    if (!copy)
+        return jg_fail_oom(err);
+    jaeger_span *span = &batch->spans[index]; /* its name stays in the old bytes, which the batch keeps */
+    span->bytes = copy;
+    span->len = (uint32_t)len;
+    span->has_bad_text |= bad_text;
+    return JAEGER_OK;
+}
+
 jaeger_status jg_batch_replace_resource(jaeger_batch *batch, uint32_t resource_index, const void *resource,
                                         size_t len, jaeger_error *err)
 {

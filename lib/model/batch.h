@@ -33,6 +33,11 @@ jaeger_status jg_batch_replace_resource(jaeger_batch *batch, uint32_t resource_i
 /** The same for the InstrumentationScope of one group. */
 jaeger_status jg_batch_replace_scope(jaeger_batch *batch, const jaeger_span_group *group, const void *scope,
                                      size_t len, jaeger_error *err) JG_MUST_CHECK;
+/** Give span `index` other bytes, of which only attributes, events or links differ from the old ones. They
+ * are copied, and not checked: they were made of checked parts. @param bad_text new text is not UTF-8. Owned
+ * batches. */
+jaeger_status jg_batch_put_span(jaeger_batch *batch, size_t index, const void *bytes, size_t len,
+                                bool bad_text, jaeger_error *err) JG_MUST_CHECK;
 /** Index entries that may be changed in place (order, or fields that were recomputed). Owned batches. */
 jaeger_span *jg_batch_spans_mutable(jaeger_batch *batch);
 jaeger_span_group *jg_batch_groups_mutable(jaeger_batch *batch);

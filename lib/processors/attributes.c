@@ -8,6 +8,7 @@
 #include "core/limits.h"
 #include "core/pb.h"
 #include "core/str.h"
+#include "model/batch.h"
 #include "model/otlp_fields.h"
 #include "processors/attributes/actions.h"
 #include "processors/attributes/choice.h"
@@ -24,74 +25,71 @@ typedef struct attributes {
     jg_choice *include, *exclude; /* NULL: absent */
 } attributes;
 
-/* ---- writing ---- */
+#define ATTRS_MAX 64u /* of a span, in place; more go to the arena */
 
-static void write_value(jg_buf *out, const jaeger_value *value)
+/* ---- reading and writing ---- */
+
+/** The key alone, as SDKs write it: the key, then a value, nothing else. @return false: look closer */
+static bool read_key(jaeger_str raw, jaeger_str *ret)
 {
-    size_t mark = jg_pb_begin(out, JG_OTLP_KEY_VALUE_VALUE, 4);
-    switch (value->type) {
-    case JAEGER_VALUE_EMPTY:
-        break;
-    case JAEGER_VALUE_STRING:
-        jg_pb_write_str(out, JG_OTLP_ANY_STRING, value->u.s);
-        break;
-    case JAEGER_VALUE_BOOL:
-        jg_pb_write_varint(out, JG_OTLP_ANY_BOOL, value->u.b);
-        break;
-    case JAEGER_VALUE_INT:
-        jg_pb_write_varint(out, JG_OTLP_ANY_INT, (uint64_t)value->u.i);
-        break;
-    case JAEGER_VALUE_DOUBLE:
-        jg_pb_write_double(out, JG_OTLP_ANY_DOUBLE, value->u.d);
-        break;
-    case JAEGER_VALUE_ARRAY:
-        jg_pb_write_str(out, JG_OTLP_ANY_ARRAY, value->u.s);
-        break;
-    case JAEGER_VALUE_MAP:
-        jg_pb_write_str(out, JG_OTLP_ANY_MAP, value->u.s);
-        break;
-    case JAEGER_VALUE_BYTES:
-        jg_pb_write_str(out, JG_OTLP_ANY_BYTES, value->u.s);
-        break;
-    }
-    jg_pb_end(out, mark, 4);
+    const uint8_t *p = (const uint8_t *)raw.ptr;
+    size_t len = raw.len > 1 ? p[1] : 0x80;
+    if (raw.len < 2 || p[0] != (JG_OTLP_KEY_VALUE_KEY << 3 | JG_PB_LEN) || len > 0x7f || 2 + len > raw.len)
+        return false;
+    size_t at = 2 + len;
+    bool ends = at == raw.len || (raw.len - at >= 2 && p[at] == (JG_OTLP_KEY_VALUE_VALUE << 3 | JG_PB_LEN) &&
+                                  p[at + 1] <= 0x7f && at + 2 + p[at + 1] == raw.len);
+    *ret = (jaeger_str){raw.ptr + 2, len};
+    return ends;
 }
 
-static void write_span(jg_buf *out, const jaeger_span *span, const jg_attr_list *attrs)
+static void add_attr(jg_attr_list *attrs, jaeger_str raw)
+{
+    void *items = jg_arena_grow(attrs->arena, attrs->items, attrs->count, &attrs->cap, sizeof *attrs->items);
+    if (!items) {
+        attrs->failed = true;
+        return;
+    }
+    attrs->items = items;
+    jaeger_attr *attr = &attrs->items[attrs->count++];
+    attr->raw = raw;
+    if (!read_key(raw, &attr->key))
+        attr->key = jg_attr_read(raw).key;
+}
+
+/** Attributes to the list, all else to `out`. */
+static void take_apart(const jaeger_span *span, jg_attr_list *attrs, jg_buf *out)
 {
     jg_pb pb = jg_pb_of(span->bytes, span->len);
-    for (jg_pb_field field; jg_pb_next(&pb, &field);)
+    const uint8_t *run = span->bytes;
+    for (jg_pb_field field; jg_pb_next(&pb, &field);) {
         if (field.number != JG_OTLP_SPAN_ATTRIBUTES)
-            jg_buf_append(out, field.start, (size_t)(pb.pos - field.start));
+            continue;
+        if (field.start > run)
+            jg_buf_append(out, run, (size_t)(field.start - run));
+        run = pb.pos;
+        add_attr(attrs, jg_pb_str(&field));
+    }
+    if (pb.pos > run)
+        jg_buf_append(out, run, (size_t)(pb.pos - run));
+}
+
+static void write_attrs(jg_buf *out, const jg_attr_list *attrs)
+{
     for (size_t i = 0; i < attrs->count; i++) {
         const jaeger_attr *attr = &attrs->items[i];
         if (attr->raw.ptr) {
             jg_pb_write_str(out, JG_OTLP_SPAN_ATTRIBUTES, attr->raw);
             continue;
         }
-        size_t mark = jg_pb_begin(out, JG_OTLP_SPAN_ATTRIBUTES, 4);
+        size_t mark = jg_pb_begin(out, JG_OTLP_SPAN_ATTRIBUTES, 1);
         jg_pb_write_str(out, JG_OTLP_KEY_VALUE_KEY, attr->key);
-        write_value(out, &attr->value);
-        jg_pb_end(out, mark, 4);
+        jg_attr_value_write(out, &attr->value);
+        jg_pb_end(out, mark, 1);
     }
 }
 
 /* ---- spans ---- */
-
-static void read_attrs(const jaeger_span *span, jg_attr_list *attrs)
-{
-    jaeger_iter it = jaeger_span_attrs(span);
-    for (jaeger_attr attr; jaeger_next_attr(&it, &attr);) {
-        void *items =
-            jg_arena_grow(attrs->arena, attrs->items, attrs->count, &attrs->cap, sizeof *attrs->items);
-        if (!items) {
-            attrs->failed = true;
-            return;
-        }
-        attrs->items = items;
-        attrs->items[attrs->count++] = attr;
-    }
-}
 
 static bool is_chosen(const attributes *a, const jaeger_span *span)
 {
@@ -103,19 +101,20 @@ static jaeger_status change_span(const attributes *a, jaeger_batch **batch, size
                                  jg_buf *out, jaeger_call *call)
 {
     const jaeger_span *span = &jaeger_batch_spans(*batch)[index];
-    jg_attr_list attrs = {.arena = arena};
-    read_attrs(span, &attrs);
+    jaeger_attr items[ATTRS_MAX];
+    jg_attr_list attrs = {.arena = arena, .items = items, .cap = ATTRS_MAX};
+    take_apart(span, &attrs, out);
     jg_actions_run(a->actions, &attrs, call);
     if (attrs.failed)
         return jg_fail_oom(&call->error);
     if (!attrs.changed)
         return JAEGER_OK;
-    write_span(out, span, &attrs);
+    write_attrs(out, &attrs);
     if (!jg_buf_ok(out))
         return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED,
                        "attributes: a span became larger than %zu bytes", out->max);
     JG_TRY(jaeger_batch_own(batch, &call->error));
-    return jaeger_batch_replace_span(*batch, index, out->data, out->len, &call->error);
+    return jg_batch_put_span(*batch, index, out->data, out->len, attrs.bad_text, &call->error);
 }
 
 static jaeger_status attributes_consume(void *self, jaeger_batch *take, jaeger_call *call)

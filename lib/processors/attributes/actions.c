@@ -8,9 +8,14 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/limits.h"
-#include "core/str.h"
-#include "model/value_text.h"
+#include "core/pb.h"
 #include "core/regex.h"
+#include "core/str.h"
+#include "model/batch.h"
+#include "model/otlp_fields.h"
+#include "model/value_text.h"
+/* SHA256() of OpenSSL 3 looks its algorithm up each time, under locks: that takes longer than the digest */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 
 #define JOINED_BYTES_MAX (16u << 10) /* metadata values of one key; header lists are no larger */
@@ -31,6 +36,7 @@ typedef struct action {
     action_kind kind;
     bool has_value, has_default, has_pattern;
     jaeger_value value, fallback;
+    jaeger_str raw; /* key and value, if has_value */
     jg_regex regex;
 } action;
 
@@ -41,6 +47,37 @@ struct jg_actions {
 };
 
 /* ---- making ---- */
+
+void jg_attr_value_write(jg_buf *out, const jaeger_value *value)
+{
+    size_t mark = jg_pb_begin(out, JG_OTLP_KEY_VALUE_VALUE, 1);
+    switch (value->type) {
+    case JAEGER_VALUE_EMPTY:
+        break;
+    case JAEGER_VALUE_STRING:
+        jg_pb_write_str(out, JG_OTLP_ANY_STRING, value->u.s);
+        break;
+    case JAEGER_VALUE_BOOL:
+        jg_pb_write_varint(out, JG_OTLP_ANY_BOOL, value->u.b);
+        break;
+    case JAEGER_VALUE_INT:
+        jg_pb_write_varint(out, JG_OTLP_ANY_INT, (uint64_t)value->u.i);
+        break;
+    case JAEGER_VALUE_DOUBLE:
+        jg_pb_write_double(out, JG_OTLP_ANY_DOUBLE, value->u.d);
+        break;
+    case JAEGER_VALUE_ARRAY:
+        jg_pb_write_str(out, JG_OTLP_ANY_ARRAY, value->u.s);
+        break;
+    case JAEGER_VALUE_MAP:
+        jg_pb_write_str(out, JG_OTLP_ANY_MAP, value->u.s);
+        break;
+    case JAEGER_VALUE_BYTES:
+        jg_pb_write_str(out, JG_OTLP_ANY_BYTES, value->u.s);
+        break;
+    }
+    jg_pb_end(out, mark, 1);
+}
 
 static action_kind kind_of(jaeger_str name)
 {
@@ -130,6 +167,18 @@ static const char *find_group_fault(const jg_regex *regex)
     return any ? NULL : "field \"pattern\" contains no named matcher groups";
 }
 
+/** A whole KeyValue, for a value that never changes. */
+static bool make_raw(jg_actions *actions, action *a)
+{
+    JG_AUTO_BUF jg_buf out = JG_BUF_INIT(JG_YAML_BYTES_MAX);
+    jg_pb_write_str(&out, JG_OTLP_KEY_VALUE_KEY, a->config->key);
+    jg_attr_value_write(&out, &a->value);
+    if (!jg_buf_ok(&out))
+        return false;
+    a->raw = jaeger_arena_str(actions->arena, jg_buf_view(&out));
+    return a->raw.ptr;
+}
+
 static jaeger_status make_action(jg_actions *actions, action *a, size_t index, jaeger_error *err)
 {
     const jg_action_config *c = a->config;
@@ -142,6 +191,8 @@ static jaeger_status make_action(jg_actions *actions, action *a, size_t index, j
         JG_TRY(jg_regex_compile(&a->regex, c->pattern, actions->arena, err));
     if (!fault && a->kind == ACTION_EXTRACT)
         fault = find_group_fault(&a->regex);
+    if (!fault && a->has_value && !make_raw(actions, a))
+        return jg_fail_oom(err);
     if (fault)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
                        "error creating AttrProc: %s for action \"%.*s\" at the %zu-th action", fault,
@@ -192,6 +243,11 @@ static jaeger_attr *find(const jg_attr_list *attrs, jaeger_str key)
     return NULL;
 }
 
+static jaeger_value value_in(const jaeger_attr *attr)
+{
+    return attr->raw.ptr ? jg_attr_read(attr->raw).value : attr->value;
+}
+
 static void set(jg_attr_list *attrs, jaeger_attr *attr, jaeger_value value)
 {
     attr->value = value;
@@ -199,7 +255,8 @@ static void set(jg_attr_list *attrs, jaeger_attr *attr, jaeger_value value)
     attrs->changed = true;
 }
 
-static void put(jg_attr_list *attrs, jaeger_str key, jaeger_value value)
+/** The attribute of that key, at the end if it is new. NULL: out of memory */
+static jaeger_attr *place(jg_attr_list *attrs, jaeger_str key)
 {
     jaeger_attr *attr = find(attrs, key);
     if (!attr) {
@@ -207,13 +264,29 @@ static void put(jg_attr_list *attrs, jaeger_str key, jaeger_value value)
             jg_arena_grow(attrs->arena, attrs->items, attrs->count, &attrs->cap, sizeof *attrs->items);
         if (!items) {
             attrs->failed = true;
-            return;
+            return NULL;
         }
         attrs->items = items;
         attr = &attrs->items[attrs->count++];
         attr->key = key;
     }
-    set(attrs, attr, value);
+    return attr;
+}
+
+static void put(jg_attr_list *attrs, jaeger_str key, jaeger_value value)
+{
+    jaeger_attr *attr = place(attrs, key);
+    if (attr)
+        set(attrs, attr, value);
+}
+
+/** A KeyValue that is whole already. */
+static void put_raw(jg_attr_list *attrs, jaeger_str key, jaeger_str raw)
+{
+    jaeger_attr *attr = place(attrs, key);
+    if (attr)
+        attr->raw = raw;
+    attrs->changed = true;
 }
 
 static void drop(jg_attr_list *attrs, size_t index)
@@ -228,6 +301,7 @@ static jaeger_value text_value(jg_attr_list *attrs, jaeger_str text)
 {
     jaeger_str copy = jaeger_arena_str(attrs->arena, text);
     attrs->failed |= !copy.ptr;
+    attrs->bad_text |= !jg_utf8_valid(text);
     return (jaeger_value){.type = JAEGER_VALUE_STRING, .u.s = copy};
 }
 
@@ -266,7 +340,7 @@ static bool read_source(const action *a, jg_attr_list *attrs, const jaeger_call 
     }
     const jaeger_attr *source = a->config->from_attribute.len ? find(attrs, a->config->from_attribute) : NULL;
     if (source) {
-        *ret = source->value;
+        *ret = value_in(source);
         return true;
     }
     if (a->config->from_context.len && from_context(a, attrs, call, ret))
@@ -282,7 +356,9 @@ static void write_source(const action *a, jg_attr_list *attrs, const jaeger_call
     jaeger_value value;
     bool there = find(attrs, a->config->key) != NULL;
     bool wanted = a->kind == ACTION_UPSERT || (a->kind == ACTION_INSERT) != there;
-    if (wanted && read_source(a, attrs, call, &value))
+    if (wanted && a->has_value)
+        put_raw(attrs, a->config->key, a->raw);
+    else if (wanted && read_source(a, attrs, call, &value))
         put(attrs, a->config->key, value);
 }
 
@@ -292,27 +368,31 @@ static void hash_attr(jg_attr_list *attrs, jaeger_attr *attr)
     char hex[2 * SHA256_DIGEST_LENGTH];
     const void *bytes = NULL;
     size_t len = 8;
-    switch (attr->value.type) {
+    jaeger_value value = value_in(attr);
+    switch (value.type) {
     case JAEGER_VALUE_STRING:
-        bytes = attr->value.u.s.ptr ? attr->value.u.s.ptr : "";
-        len = attr->value.u.s.len;
+        bytes = value.u.s.ptr ? value.u.s.ptr : "";
+        len = value.u.s.len;
         break;
     case JAEGER_VALUE_BOOL:
-        flag = attr->value.u.b;
+        flag = value.u.b;
         bytes = &flag;
         len = 1;
         break;
     case JAEGER_VALUE_INT:
-        bytes = &attr->value.u.i;
+        bytes = &value.u.i;
         break;
     case JAEGER_VALUE_DOUBLE:
-        bytes = &attr->value.u.d;
+        bytes = &value.u.d;
         break;
     default:
         set(attrs, attr, text_value(attrs, JAEGER_STR("")));
         return;
     }
-    (void)SHA256(bytes, len, digest);
+    SHA256_CTX sha;
+    (void)SHA256_Init(&sha);
+    (void)SHA256_Update(&sha, bytes, len);
+    (void)SHA256_Final(digest, &sha);
     jg_hex_encode(digest, sizeof digest, hex);
     set(attrs, attr, text_value(attrs, (jaeger_str){hex, sizeof hex}));
 }
@@ -335,8 +415,8 @@ static void extract(const action *a, jg_attr_list *attrs)
 {
     jaeger_str groups[JG_REGEX_GROUPS_MAX];
     const jaeger_attr *source = find(attrs, a->config->key);
-    if (!source || source->value.type != JAEGER_VALUE_STRING ||
-        !jg_regex_match(&a->regex, source->value.u.s, groups))
+    jaeger_value value = source ? value_in(source) : (jaeger_value){0};
+    if (value.type != JAEGER_VALUE_STRING || !jg_regex_match(&a->regex, value.u.s, groups))
         return;
     for (size_t i = 0; i < a->regex.groups; i++)
         if (a->regex.counts[i])
@@ -381,13 +461,14 @@ static void convert(const action *a, jg_attr_list *attrs)
     jaeger_value value;
     if (!attr)
         return;
+    jaeger_value from = value_in(attr);
     if (!jg_str_is(a->config->converted_type, "string")) {
-        if (to_number(&attr->value, jg_str_is(a->config->converted_type, "int"), &value))
+        if (to_number(&from, jg_str_is(a->config->converted_type, "int"), &value))
             set(attrs, attr, value);
         return;
     }
     JG_AUTO_BUF jg_buf text = JG_BUF_INIT(JG_HTTP_BODY_BYTES_MAX);
-    jg_value_text(&text, &attr->value);
+    jg_value_text(&text, &from);
     if (jg_buf_ok(&text))
         set(attrs, attr, text_value(attrs, jg_buf_view(&text)));
 }
