@@ -130,7 +130,8 @@ def program(command, **env):
 def node(script, *args, **env):
     """Run a script of tests/e2e/node with its packages."""
     target = ROOT / "build/node" / script
-    shutil.copy(ROOT / "tests/e2e/node" / script, target)
+    for source in (ROOT / "tests/e2e/node").glob("*.js"):  # a script may use others
+        shutil.copy(source, target.parent)
     return program(["node", str(target), *args], **env)
 
 

@@ -8,35 +8,8 @@ import time
 import pytest
 import requests
 import shop
-from conftest import Jaeger, node
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """A server with 60 traces of the shop and the hostile one; skipped when the bundle was not built in."""
-    server = Jaeger(tmp_path_factory.mktemp("webui")).start()
-    if 'id="app"' not in server.get("/").text:
-        server.stop()
-        pytest.skip("built without the web UI")
-    server.ids = shop.send_shop(server.http)
-    server.hostile = shop.send(server.http, shop.hostile_trace(time.time_ns() - 30_000_000_000))
-    server.trace(server.hostile, spans=2)
-    server.trace(server.ids[-1])
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def failing(filled):
-    """A trace in which the bank declines."""
-    traces = filled.get("/api/traces", service="bank-gateway", tags='{"error":"true"}', limit=100).json()["data"]
-    return max(traces, key=lambda t: len(t["spans"]))
-
-
-def do(server, task, *args, base="/"):
-    seen = node("webui.js", task, f"http://127.0.0.1:{server.query}{base}", *args)
-    assert seen["errors"] == []
-    return seen
+from conftest import node
+from webui import do, failing, filled  # noqa: F401
 
 
 def test_search_finds_shares_and_remembers(filled):

@@ -1,42 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shell: header, pages by path, keys that work everywhere. Pages but the search come when they are asked for.
-import { type ComponentType, render } from 'preact';
+import { render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import './app.css';
 import { setTheme, theme } from './lib/color';
 import { config, safeUrl } from './lib/config';
 import { go, hrefTo, param, path } from './lib/router';
-import { Loading, Menu, Toast } from './ui/bits';
+import { Late, Menu, Toast } from './ui/bits';
 import { Help, openHelp } from './ui/help';
 import { SearchPage } from './pages/search';
 import { openFiles } from './trace/open';
 
-/** A page in a chunk of its own. */
-function Late<P extends object>({ load, props }: { load: () => Promise<ComponentType<P>>; props: P }) {
-  const [page, setPage] = useState<{ of: ComponentType<P> }>();
-  const [failed, fail] = useState(false);
-  useEffect(() => {
-    load().then(
-      (of) => setPage({ of }),
-      () => fail(true),
-    );
-  }, []);
-  if (failed)
-    return (
-      <div class="center" role="alert">
-        <div class="empty">
-          <h2>This part of the page could not be loaded.</h2>
-          <button onClick={() => location.reload()}>Reload</button>
-        </div>
-      </div>
-    );
-  if (!page) return <Loading what="Loading the page…" />;
-  return <page.of {...props} />;
-}
-
 const tracePage = () => import('./pages/trace').then((m) => m.TracePage);
 const comparePage = () => import('./pages/compare').then((m) => m.ComparePage);
 const mapPage = () => import('./pages/map').then((m) => m.MapPage);
+const deepPage = () => import('./pages/deep').then((m) => m.DeepPage);
+const pipelinePage = () => import('./pages/pipeline').then((m) => m.PipelinePage);
 const monitorPage = () => import('./pages/monitor').then((m) => m.MonitorPage);
 
 function Page() {
@@ -53,6 +32,8 @@ function Page() {
   const trace = /^\/trace\/([^/]+)$/.exec(at);
   if (trace) return <Late key={at} load={tracePage} props={{ id: decodeURIComponent(trace[1]) }} />;
   if (at === '/dependencies') return <Late key="map" load={mapPage} props={{}} />;
+  if (at === '/deep-dependencies') return <Late key="deep" load={deepPage} props={{}} />;
+  if (at === '/pipeline') return <Late key="pipeline" load={pipelinePage} props={{}} />;
   if (at === '/monitor') return <Late key="monitor" load={monitorPage} props={{}} />;
   if (at === '/' || at === '/search') return <SearchPage />;
   return (
@@ -72,8 +53,10 @@ function Nav() {
     ['/search', 'Search', at === '/' || at === '/search'],
     ['/trace/...', 'Compare', at.includes('...')],
   ];
-  if (config.dependencies.menuEnabled) links.push(['/dependencies', 'Map', at === '/dependencies']);
+  if (config.dependencies.menuEnabled)
+    links.push(['/dependencies', 'Map', at === '/dependencies' || at === '/deep-dependencies']);
   if (config.monitor.menuEnabled) links.push(['/monitor', 'Monitor', at === '/monitor']);
+  links.push(['/pipeline', 'Pipeline', at === '/pipeline']);
   return (
     <nav aria-label="Pages">
       {links.map(([to, text, current]) => (

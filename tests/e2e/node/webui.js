@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks of a person in front of the web UI, each a function of this file: webui.js TASK URL [ARGUMENTS…].
-// Prints what was seen as JSON. Errors of the page, requests to elsewhere and reports of the policy are in `errors`.
-const { chromium } = require('playwright-core');
-
-const [task, url, ...args] = process.argv.slice(2);
-const text = (page, selector) => page.textContent(selector);
-const names = (page) => page.$$eval('[role=row] .name', (rows) => rows.map((r) => r.textContent));
-const selected = (page) => page.$eval('[role=row][aria-selected=true]', (r) => r.getAttribute('aria-label'));
+// What people do on the pages of the web UI, each a function: see webui_browser.js.
+const { url, text, names, selected, run } = require('./webui_browser.js');
 
 const tasks = {
     async search(page) {
@@ -14,12 +8,12 @@ const tasks = {
         await page.selectOption('#service', 'frontend');
         await page.fill('#tags', 'http.route="POST /checkout"');
         await page.fill('#limit', '50');
+        await page.selectOption('#order', 'longest');
         await page.click('#find');
         await page.waitForSelector('.traces li');
         const found = await page.$$eval('.trace .line:not(.low) .grow', (rows) => rows.map((r) => r.textContent));
         const link = page.url();
         const count = await text(page, '.results h1');
-        await page.selectOption('[aria-label=Order]', 'LONGEST_FIRST');
         const durations = await page.$$eval('.trace .line:not(.low) b:last-child', (rows) => rows.map((r) => r.textContent));
         // The link shows the same to somebody else, and the search is remembered.
         await page.goto('about:blank');
@@ -120,7 +114,8 @@ const tasks = {
         await page.click('.graph .node[aria-label^="checkout"]');
         await page.waitForTimeout(500);
         const focused = page.url();
-        await page.click('[role=tab]:text-is("Table")');
+        await page.click('.tabs a:text-is("Table")');
+        await page.waitForSelector('table.grid');
         const table = await text(page, 'table.grid');
         await page.goto(`${url}monitor`);
         await page.waitForSelector('.empty h2');
@@ -176,24 +171,4 @@ const tasks = {
     },
 };
 
-async function main() {
-    const browser = await chromium.launch({
-        executablePath: '/usr/bin/chromium',
-        args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-            '--disable-component-update', '--disable-sync'],
-    });
-    const page = await browser.newPage({ viewport: { width: 1360, height: 820 } });
-    page.setDefaultTimeout(20000);
-    const errors = [];
-    page.on('pageerror', (error) => errors.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && !/status of (404|501)/.test(message.text()) && errors.push(message.text()));
-    page.on('request', (request) => !/^(data|blob|about):/.test(request.url()) && new URL(request.url()).host !== new URL(url).host && errors.push(request.url()));
-    const seen = await tasks[task](page, ...args);
-    await browser.close();
-    console.log(JSON.stringify({ ...seen, errors }));
-}
-
-main().catch((error) => {
-    console.error(error);
-    process.exit(1);
-});
+run(tasks);

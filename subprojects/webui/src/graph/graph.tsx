@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A directed graph: layout in a worker, SVG with pan and zoom. Hovering or choosing a node shows what it touches.
+// A directed graph: layout in a worker, pan and zoom. Hovering or choosing a node shows what it touches.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import './graph.css';
 import { failed } from '../lib/api';
+import { Drawing, NODE_HEIGHT, widthOf } from './drawing';
 import { drag, Loading, useSize } from '../ui/bits';
 import type { LayoutAnswer, LayoutAsk } from './layout.worker';
 
@@ -19,6 +21,8 @@ export interface GraphEdge {
   label?: string;
   weight?: number;
   hint?: string;
+  /** Of its calls, 0 to 1. */
+  errorShare?: number;
 }
 interface Props {
   nodes: GraphNode[];
@@ -27,7 +31,7 @@ interface Props {
   find?: string;
   onOpen?: (id: string) => void;
   focus?: string | undefined;
-  down?: boolean;
+  layout?: 'layered' | 'force';
 }
 
 let worker: Worker | undefined;
@@ -59,29 +63,9 @@ function layout(ask: Omit<LayoutAsk, 'job'>): { answer: Promise<LayoutAnswer>; c
   };
 }
 
-const NODE_HEIGHT = 40;
-const widthOf = (n: GraphNode) =>
-  Math.min(240, Math.max(90, 30 + Math.max(n.title.length * 7, (n.sub?.length ?? 0) * 6)));
-const cut = (text: string, width: number, per: number) => {
-  const max = Math.floor((width - 26) / per);
-  return text.length > max ? text.slice(0, max - 1) + '…' : text;
-};
-
-function pathOf(points: [number, number][]): string {
-  if (points.length < 3) return points.map(([x, y], i) => `${i ? 'L' : 'M'}${x} ${y}`).join('');
-  let d = `M${points[0][0]} ${points[0][1]}`;
-  for (let i = 1; i < points.length - 1; i++) {
-    const [x, y] = points[i],
-      [nx, ny] = points[i + 1];
-    const last = i === points.length - 2;
-    d += `Q${x} ${y} ${last ? nx : (x + nx) / 2} ${last ? ny : (y + ny) / 2}`;
-  }
-  return d;
-}
-
-export function Graph({ nodes, edges, label, find, onOpen, focus, down }: Props) {
+export function Graph({ nodes, edges, label, find, onOpen, focus, layout: style = 'layered' }: Props) {
   const [box, { width, height }] = useSize<HTMLDivElement>();
-  const [placed, setPlaced] = useState<LayoutAnswer>();
+  const [answered, setPlaced] = useState<{ key: string; layout: LayoutAnswer }>();
   const [error, setError] = useState('');
   const [hover, setHover] = useState<string>();
   const [view, setView] = useState({ x: 0, y: 0, k: 1 });
@@ -91,23 +75,26 @@ export function Graph({ nodes, edges, label, find, onOpen, focus, down }: Props)
       nodes.map((n) => `${n.id} ${n.title.length}`).join('\n') +
       '|' +
       edges.map((e) => e.from + '>' + e.to).join('\n') +
-      String(down),
-    [nodes, edges, down],
+      style,
+    [nodes, edges, style],
   );
 
+  // A layout of other nodes is none: edges are drawn by index.
+  const placed = answered?.key === key ? answered.layout : undefined;
+
   useEffect(() => {
-    setPlaced(undefined);
+    if (nodes.length === 0) return undefined;
     setError('');
     moved.current = false;
     const { answer, cancel } = layout({
       nodes: nodes.map((n) => ({ id: n.id, width: widthOf(n), height: NODE_HEIGHT })),
       edges: edges.map((e) => ({ from: e.from, to: e.to })),
-      down: down ?? false,
+      style,
     });
     let done = false;
     answer.then((a) => {
       done = true;
-      setPlaced(a);
+      setPlaced({ key, layout: a });
     }, failed(setError));
     return () => {
       if (!done) cancel();
@@ -141,7 +128,6 @@ export function Graph({ nodes, edges, label, find, onOpen, focus, down }: Props)
     return () => element.removeEventListener('wheel', wheel);
   }, []);
 
-  const active = hover ?? focus;
   const near = useMemo(() => {
     if (!hover) return undefined;
     const set = new Set([hover]);
@@ -151,9 +137,6 @@ export function Graph({ nodes, edges, label, find, onOpen, focus, down }: Props)
     }
     return set;
   }, [hover, edges]);
-  const heaviest = edges.reduce((max, e) => Math.max(max, e.weight ?? 1), 1);
-  const needle = find?.trim().toLowerCase();
-  const at = new Map(placed?.nodes.map(([id, x, y]) => [id, [x, y] as const]));
   return (
     <div
       class="graph"
@@ -178,94 +161,18 @@ export function Graph({ nodes, edges, label, find, onOpen, focus, down }: Props)
           <Loading what="Laying out the graph…" />
         </div>
       ) : (
-        <svg aria-label={label} class={edges.length > 300 ? 'dense' : ''}>
-          <defs>
-            <marker
-              id="arrow"
-              viewBox="0 0 8 8"
-              refX="7.5"
-              refY="4"
-              markerWidth="7"
-              markerHeight="7"
-              markerUnits="userSpaceOnUse"
-              orient="auto"
-            >
-              <path d="M0 0 8 4 0 8z" fill="var(--faint)" />
-            </marker>
-          </defs>
-          <g transform={`translate(${view.x} ${view.y}) scale(${view.k})`}>
-            {edges.map((e, i) => {
-              const points = placed.edges[i],
-                on = active !== undefined && (e.from === active || e.to === active);
-              const middle = points[Math.floor(points.length / 2)];
-              return (
-                <g key={i} class={near && !on ? 'away' : ''}>
-                  <path
-                    class={`edge${on ? ' on' : ''}`}
-                    d={pathOf(points)}
-                    marker-end="url(#arrow)"
-                    style={{
-                      strokeWidth: `${1 + (((edges.length > 300 ? 2 : 4) * Math.log1p(e.weight ?? 1)) / Math.log1p(heaviest)) * (heaviest > 1 ? 1 : 0)}px`,
-                    }}
-                  >
-                    <title>{e.hint ?? `${e.from} → ${e.to}`}</title>
-                  </path>
-                  {e.label && middle && (on || (edges.length <= 60 && view.k > 0.45)) && (
-                    <text class="edge-text" x={middle[0]} y={middle[1] - 3}>
-                      {e.label}
-                    </text>
-                  )}
-                </g>
-              );
-            })}
-            {nodes.map((n) => {
-              const place = at.get(n.id);
-              if (!place) return null;
-              const w = widthOf(n),
-                found = needle ? n.title.toLowerCase().includes(needle) : false;
-              return (
-                <g
-                  key={n.id}
-                  class={`node ${n.className ?? ''}${found || n.id === active ? ' on' : ''}${(near && !near.has(n.id)) || (needle && !found) ? ' away' : ''}`}
-                  transform={`translate(${place[0] - w / 2} ${place[1] - NODE_HEIGHT / 2})`}
-                  role="button"
-                  tabIndex={0}
-                  aria-label={n.hint ?? `${n.title} ${n.sub ?? ''}`}
-                  onClick={() => onOpen?.(n.id)}
-                  onKeyDown={(e) => {
-                    if (e.key === 'Enter' || e.key === ' ') {
-                      e.preventDefault();
-                      onOpen?.(n.id);
-                    }
-                  }}
-                  onPointerEnter={() => setHover(n.id)}
-                  onPointerLeave={() => setHover(undefined)}
-                  onFocus={() => setHover(n.id)}
-                  onBlur={() => setHover(undefined)}
-                >
-                  <rect width={w} height={NODE_HEIGHT} rx="7" />
-                  <rect
-                    width="5"
-                    height={NODE_HEIGHT - 14}
-                    x="7"
-                    y="7"
-                    rx="2.5"
-                    style={{ fill: n.color ?? 'var(--faint)', stroke: 'none' }}
-                  />
-                  <text x="19" y={n.sub ? 17 : 24} style={{ fontWeight: 600 }}>
-                    {cut(n.title, w, 6.9)}
-                  </text>
-                  {n.sub && (
-                    <text class="small" x="19" y="32">
-                      {cut(n.sub, w, 5.8)}
-                    </text>
-                  )}
-                  <title>{n.hint ?? n.title}</title>
-                </g>
-              );
-            })}
-          </g>
-        </svg>
+        <Drawing
+          nodes={nodes}
+          edges={edges}
+          placed={placed}
+          view={view}
+          label={label}
+          needle={find?.trim().toLowerCase()}
+          active={hover ?? focus}
+          near={near}
+          onOpen={onOpen}
+          onHover={setHover}
+        />
       )}
       <div class="zoomers">
         <button aria-label="Zoom in" onClick={() => zoom(1.3)}>

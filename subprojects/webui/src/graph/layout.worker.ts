@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layered layout beside the page's thread.
+// Layouts, beside the page's thread.
 import dagre from '@dagrejs/dagre';
+import { force } from './force';
 
 export interface LayoutNode {
   id: string;
@@ -15,7 +16,7 @@ export interface LayoutAsk {
   job: number;
   nodes: LayoutNode[];
   edges: LayoutEdge[];
-  down: boolean;
+  style: 'layered' | 'force';
 }
 export interface LayoutAnswer {
   job: number;
@@ -29,12 +30,13 @@ const DENSE = 400; // edges; above, dagre takes seconds to minutes, and its deto
 
 self.addEventListener('message', (event: MessageEvent<LayoutAsk>) => {
   const ask = event.data;
-  self.postMessage(ask.edges.length > DENSE ? layers(ask) : layered(ask));
+  if (ask.style === 'force') self.postMessage(force(ask));
+  else self.postMessage(ask.edges.length > DENSE ? layers(ask) : layered(ask));
 });
 
-function layered({ job, nodes, edges, down }: LayoutAsk): LayoutAnswer {
+function layered({ job, nodes, edges }: LayoutAsk): LayoutAnswer {
   const g = new dagre.graphlib.Graph({ multigraph: true });
-  g.setGraph({ rankdir: down ? 'TB' : 'LR', nodesep: 18, ranksep: 70, edgesep: 8, marginx: 20, marginy: 20 });
+  g.setGraph({ rankdir: 'LR', nodesep: 18, ranksep: 70, edgesep: 8, marginx: 20, marginy: 20 });
   g.setDefaultEdgeLabel(() => ({}));
   for (const n of nodes) g.setNode(n.id, { width: n.width, height: n.height });
   edges.forEach((e, i) => g.setEdge(e.from, e.to, {}, String(i)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The calls to the server, all under the page's own prefix. Public APIs where there are such, /api/ui/v1 for columns.
 import { prefix } from './router';
-import { type OtlpDocument } from '../trace/otlp';
+import type { OtlpDocument } from '../trace/otlp';
 
 export class ApiError extends Error {
   constructor(
@@ -119,22 +119,70 @@ export interface Find {
   minDuration?: string;
   maxDuration?: string;
   tags?: Record<string, string>;
+  filter?: string;
+  order?: Order;
+  cursor?: string;
 }
 
-export async function search(find: Find, signal?: AbortSignal): Promise<Summary[]> {
+/** Orders the server knows, over the whole time range. */
+export type Order = 'newest' | 'longest' | 'spans' | 'errors';
+
+export interface Page {
+  traces: Summary[];
+  /** Of the next page; empty: this was the last. Undefined: the server has no pages (a foreign backend). */
+  next: string | undefined;
+  stoppedEarly: boolean;
+}
+
+function searchQuery(find: Find): URLSearchParams {
   const query = new URLSearchParams({
     'query.startTimeMin': new Date(find.startMs).toISOString(),
     'query.startTimeMax': new Date(find.endMs).toISOString(),
     'query.searchDepth': String(find.limit),
   });
-  if (find.service) query.set('query.serviceName', find.service);
-  if (find.operation) query.set('query.operationName', find.operation);
-  if (find.minDuration) query.set('query.durationMin', find.minDuration);
-  if (find.maxDuration) query.set('query.durationMax', find.maxDuration);
-  if (find.tags && Object.keys(find.tags).length) query.set('query.attributes', JSON.stringify(find.tags));
+  const optional = {
+    serviceName: find.service,
+    operationName: find.operation,
+    durationMin: find.minDuration,
+    durationMax: find.maxDuration,
+    attributes: find.tags && Object.keys(find.tags).length ? JSON.stringify(find.tags) : undefined,
+    filter: find.filter,
+    order: find.order,
+    cursor: find.cursor,
+  };
+  for (const [key, value] of Object.entries(optional)) if (value) query.set(`query.${key}`, value);
+  return query;
+}
+
+export async function search(find: Find, signal?: AbortSignal): Promise<Page> {
+  const answer = await json<{ summaries?: WireSummary[]; nextCursor?: string; stoppedEarly?: boolean }>(
+    `api/v3/trace-summaries?${searchQuery(find)}`,
+    signal,
+  );
+  return {
+    traces: (answer.summaries ?? []).map(summaryOf),
+    next: answer.nextCursor,
+    stoppedEarly: answer.stoppedEarly === true,
+  };
+}
+
+/** Keys of attributes that hold `part`, of all levels. */
+export async function attributeKeys(part: string, service: string, signal?: AbortSignal): Promise<string[]> {
+  const query = new URLSearchParams({ q: part, service, limit: '60' });
+  return (await json<{ data?: string[] }>(`api/attributes?${query}`, signal)).data ?? [];
+}
+
+export async function attributeValues(
+  key: string,
+  part: string,
+  service: string,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const query = new URLSearchParams({ q: part, service, limit: '60' });
   return (
-    (await json<{ summaries?: WireSummary[] }>(`api/v3/trace-summaries?${query}`, signal)).summaries ?? []
-  ).map(summaryOf);
+    (await json<{ data?: string[] }>(`api/attributes/${encodeURIComponent(key)}/values?${query}`, signal))
+      .data ?? []
+  );
 }
 
 /** Undefined: the server has no columns (a foreign backend). */
@@ -182,6 +230,48 @@ export async function dependencies(endMs: number, lookbackMs: number, signal?: A
     signal,
   );
   return (Array.isArray(answer) ? answer : answer.data) ?? [];
+}
+
+/** Calls of the newest traces, with what failed. */
+export interface Sample {
+  traces: number;
+  edges: { parent: string; child: string; calls: number; errors: number; meanNs: number }[];
+}
+export function sampledEdges(endMs: number, lookbackMs: number, signal?: AbortSignal): Promise<Sample> {
+  return json(`api/ui/v1/edges?endTs=${endMs}&lookback=${lookbackMs}&limit=500`, signal);
+}
+
+export interface Component {
+  id: string;
+  kind: string;
+  pipeline: string | null;
+}
+/** What runs, and the service's metrics in Prometheus' text format. */
+export function telemetry(signal?: AbortSignal): Promise<{ components: Component[]; metrics: string }> {
+  return json('api/ui/v1/telemetry', signal);
+}
+
+export interface Strategy {
+  rate?: number;
+  tracesPerSecond?: number;
+  defaultRate?: number;
+  lowerBound?: number;
+  operations?: { operation: string; rate: number }[];
+}
+export function samplingOf(service: string, signal?: AbortSignal): Promise<Strategy> {
+  return json(`api/ui/v1/sampling?service=${encodeURIComponent(service)}`, signal);
+}
+
+/** Who is logged in, and which tenants they may look at (docs/ui.md). */
+export interface Session {
+  user: string;
+  tenant: string;
+  tenants: string[];
+  anyTenant: boolean;
+  cookie: string;
+}
+export function session(): Promise<Session> {
+  return json('api/ui/v1/session');
 }
 
 export interface Series {

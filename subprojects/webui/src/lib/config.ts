@@ -24,10 +24,21 @@ export interface Config {
   topTagPrefixes: string[];
   dependencies: { menuEnabled: boolean; dagMaxNumServices: number };
   monitor: { menuEnabled: boolean; docsLink: string };
-  search: { defaultLookback: string; maxLookback: { label: string; value: string }; maxLimit: number };
+  search: {
+    defaultLookback: string;
+    maxLookback: { label: string; value: string };
+    maxLimit: number;
+    adjustEndTime: string;
+  };
   themes: { enabled: boolean };
   menu: MenuItem[];
   linkPatterns: LinkPattern[];
+  deepDependencies: { menuEnabled: boolean };
+  qualityMetrics: { menuEnabled: boolean; menuLabel: string; apiEndpoint: string };
+  traceTimeline: { spanPillsEnabled: boolean };
+  traceDiff: { helpLink: string };
+  useOpenTelemetryTerms: boolean;
+  forbidNewPage: boolean;
 }
 
 export interface Capabilities {
@@ -52,10 +63,21 @@ const defaults: Config = {
   topTagPrefixes: ['http.'],
   dependencies: { menuEnabled: true, dagMaxNumServices: 1200 },
   monitor: { menuEnabled: true, docsLink: 'https://www.jaegertracing.io/docs/latest/spm/' },
-  search: { defaultLookback: '1h', maxLookback: { label: '4 weeks', value: '4w' }, maxLimit: 1500 },
+  search: {
+    defaultLookback: '1h',
+    maxLookback: { label: '4 weeks', value: '4w' },
+    maxLimit: 1500,
+    adjustEndTime: '',
+  },
   themes: { enabled: true },
   menu: [],
   linkPatterns: [],
+  deepDependencies: { menuEnabled: true },
+  qualityMetrics: { menuEnabled: false, menuLabel: 'Trace Quality', apiEndpoint: '/api/quality-metrics' },
+  traceTimeline: { spanPillsEnabled: true },
+  traceDiff: { helpLink: '' },
+  useOpenTelemetryTerms: false,
+  forbidNewPage: false,
 };
 
 /** Objects are merged, everything else replaces; a value of another type than the default is left out. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Durations, times and the small languages of the search form. Durations are nanoseconds in doubles.
+import { computed, signal } from '@preact/signals';
+import { store, stored } from './stored';
 
 const UNITS: [number, string][] = [
   [86400e9, 'd'],
@@ -107,6 +109,13 @@ export function formatTags(tags: Record<string, string>): string {
     .join(' ');
 }
 
+const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+export function bytes(n: number): string {
+  let unit = 0;
+  for (; n >= 1024 && unit < SIZES.length - 1; unit++) n /= 1024;
+  return `${unit ? trim(n) : n} ${SIZES[unit]}`;
+}
+
 const numbers = new Intl.NumberFormat();
 export function count(n: number): string {
   return numbers.format(n);
@@ -115,29 +124,41 @@ export function plural(n: number, one: string, many = one + 's'): string {
   return `${count(n)} ${n === 1 ? one : many}`;
 }
 
-const times = new Intl.DateTimeFormat(undefined, {
-  year: 'numeric',
-  month: 'short',
-  day: 'numeric',
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  fractionalSecondDigits: 3,
-});
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const dayClock = new Intl.DateTimeFormat(undefined, {
-  month: 'short',
-  day: 'numeric',
-  hour: '2-digit',
-  minute: '2-digit',
+/** Times are shown in the reader's zone, or in UTC. */
+export const utc = signal(stored('zone') === 'UTC');
+export function setUtc(on: boolean): void {
+  utc.value = on;
+  store('zone', on ? 'UTC' : undefined);
+}
+export const localZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const zone = computed(() => (utc.value ? 'UTC' : localZone));
+
+const formats = computed(() => {
+  const of = (options: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat(undefined, { ...options, timeZone: zone.value });
+  const minute = { hour: '2-digit', minute: '2-digit' } as const,
+    day = { month: 'short', day: 'numeric' } as const;
+  return {
+    full: of({ ...day, ...minute, year: 'numeric', second: '2-digit', fractionalSecondDigits: 3 }),
+    clock: of({ ...minute, second: '2-digit' }),
+    day: of({ ...day, ...minute }),
+  };
 });
 export function time(ms: number): string {
-  return times.format(ms);
+  return formats.value.full.format(ms);
 }
 export function shortTime(ms: number, spanMs = 0): string {
-  return (spanMs > 86400e3 ? dayClock : clock).format(ms);
+  return (spanMs > 86400e3 ? formats.value.day : formats.value.clock).format(ms);
 }
-export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** For <input type=datetime-local>, in the shown zone. */
+export function toInput(ms: number): string {
+  const offset = utc.value ? 0 : new Date(ms).getTimezoneOffset() * 60e3;
+  return Number.isFinite(ms) ? new Date(ms - offset).toISOString().slice(0, 19) : '';
+}
+export function fromInput(text: string): number {
+  return new Date(utc.value ? `${text}Z` : text).getTime();
+}
 
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 export function ago(ms: number, now = Date.now()): string {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One trace: head with its facts, search, and the views on it.
+import '../trace/trace.css';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { archive, failed } from '../lib/api';
 import { serviceColor } from '../lib/color';

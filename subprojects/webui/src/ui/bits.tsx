@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small pieces that every page uses.
 import { signal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
+import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { serviceColor } from '../lib/color';
 
@@ -57,6 +57,29 @@ export function Empty({ title, children }: { title: string; children?: Component
       </div>
     </div>
   );
+}
+
+/** A page in a chunk of its own. */
+export function Late<P extends object>({ load, props }: { load: () => Promise<ComponentType<P>>; props: P }) {
+  const [page, setPage] = useState<{ of: ComponentType<P> }>();
+  const [failed, fail] = useState(false);
+  useEffect(() => {
+    load().then(
+      (of) => setPage({ of }),
+      () => fail(true),
+    );
+  }, []);
+  if (failed)
+    return (
+      <div class="center" role="alert">
+        <div class="empty">
+          <h2>This part of the page could not be loaded.</h2>
+          <button onClick={() => location.reload()}>Reload</button>
+        </div>
+      </div>
+    );
+  if (!page) return <Loading what="Loading the page…" />;
+  return <page.of {...props} />;
 }
 
 const toastText = signal('');

@@ -19,12 +19,13 @@ const LEFT = 56,
 
 interface Props {
   traces: Summary[];
+  outliers: Set<string>;
   brush: Brush | undefined;
   onBrush: (b: Brush | undefined) => void;
   onOpen: (t: Summary) => void;
 }
 
-export function Scatter({ traces, brush, onBrush, onOpen }: Props) {
+export function Scatter({ traces, outliers, brush, onBrush, onOpen }: Props) {
   const [box, { width, height }] = useSize<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [hover, setHover] = useState<{ trace: Summary; x: number; y: number }>();
@@ -97,8 +98,15 @@ export function Scatter({ traces, brush, onBrush, onOpen }: Props) {
       g.strokeStyle = token('--back');
       g.lineWidth = 1;
       g.stroke();
+      if (outliers.has(t.traceId)) {
+        g.strokeStyle = token('--warn');
+        g.lineWidth = 1.5;
+        g.beginPath();
+        g.arc(cx, cy, size + 3.5, 0, 7);
+        g.stroke();
+      }
     }
-  }, [traces, width, height, dark]);
+  }, [traces, outliers, width, height, dark]);
 
   const nearest = (px: number, py: number) => {
     let best: Summary | undefined,
@@ -202,6 +210,7 @@ export function Scatter({ traces, brush, onBrush, onOpen }: Props) {
           <br />
           {duration(hover.trace.durationNs)} · {plural(hover.trace.spans, 'span')}
           {hover.trace.errors ? ` · ${plural(hover.trace.errors, 'error')}` : ''}
+          {outliers.has(hover.trace.traceId) ? ' · outlier' : ''}
           <br />
           <span class="soft">{time(hover.trace.startMs)}</span>
         </div>

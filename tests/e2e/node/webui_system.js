@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server's own state, and call paths through a service: see webui_browser.js.
+const { url, text, run } = require('./webui_browser.js');
+
+const tasks = {
+    async pipeline(page) {
+        await page.goto(`${url}pipeline?service=checkout`);
+        await page.waitForSelector('table[aria-label=Receivers] tbody tr');
+        await page.locator('main', { hasText: 'a second of each client' }).waitFor();
+        const rows = (label) => page.$$eval(`table[aria-label="${label}"] tbody tr`, (all) => all.map((r) => [...r.children].map((c) => c.textContent.trim())));
+        return { receivers: await rows('Receivers'), exporters: await rows('Exporters'), storage: await rows('Storage'), all: await text(page, 'main') };
+    },
+
+    async deep(page) {
+        await page.goto(`${url}dependencies?service=checkout`);
+        await page.waitForSelector('.graph .node');
+        await page.click('.tabs a:text-is("Deep")');
+        await page.waitForSelector('.graph .node.focus');
+        await page.locator('#deep-status', { hasText: /^\d+ traces/ }).waitFor();
+        const labels = () => page.$$eval('.graph .node', (all) => all.map((n) => n.getAttribute('aria-label')));
+        const all = await labels();
+        await page.selectOption('label:has-text("Hops before") select', '0');
+        await page.waitForSelector('.graph .node[aria-label^="frontend"]', { state: 'detached' });
+        const below = await labels();
+        await page.click('.graph .node[aria-label^="payment"]');
+        await page.waitForSelector('.graph .node.focus[aria-label^="payment"]');
+        return { all, below, where: page.url() };
+    },
+
+    async layouts(page) {
+        await page.goto(`${url}dependencies?layout=force`);
+        await page.waitForSelector('.graph .node');
+        const places = await page.$$eval('.graph .node', (all) => all.map((n) => n.getAttribute('transform')));
+        const failing = await page.$$eval('.graph .edge.failing title', (all) => all.map((t) => t.textContent));
+        return { places, failing };
+    },
+};
+
+run(tasks);

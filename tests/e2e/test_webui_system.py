@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of the web UI that look at the whole: the server's pipeline, the map, call paths through a service."""
+from webui import do, filled  # noqa: F401
+
+
+def system(server, task):
+    return do(server, task, script="webui_system.js")
+
+
+def test_pipeline_shows_what_comes_in_and_what_is_kept(filled):  # noqa: F811
+    seen = system(filled, "pipeline")
+    http = next(row for row in seen["receivers"] if row[:2] == ["otlp", "http"])
+    assert int(http[2].replace(",", "")) > 300 and http[4] == "0"
+    assert seen["exporters"][0][0] == "jaeger_storage_exporter" and seen["exporters"][0][1] == http[2]
+    assert seen["storage"][0][0] == "memory" and "61 traces" in seen["storage"][0][1]
+    assert "At most 7 traces a second" in seen["all"]
+
+
+def test_call_paths_through_a_service(filled):  # noqa: F811
+    seen = system(filled, "deep")
+    paths = {label.split(":")[0].strip(): label for label in seen["all"]}
+    assert "before" in paths["frontend"] and "1 hops after" in paths["payment"] and "errors" in paths["bank-gateway"]
+    assert not any(label.startswith("frontend") for label in seen["below"])
+    assert "service=payment" in seen["where"]
+
+
+def test_map_has_a_force_layout_and_errors_on_edges(filled):  # noqa: F811
+    seen = system(filled, "layouts")
+    assert len(set(seen["places"])) == len(seen["places"]) > 10
+    assert any("payment → bank-gateway" in hint and "% errors" in hint for hint in seen["failing"])
