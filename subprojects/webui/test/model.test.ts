@@ -11,9 +11,9 @@ import {
   foldFrom,
   rowOfSpan,
   spanId,
-  visibleRows,
   withAncestors,
 } from '../src/trace/model';
+import { groupSiblings, visibleRows } from '../src/trace/groups';
 
 /** [parent, start, duration, flags] in any order; names are n0, n1, … unless given. */
 function columns(spans: [number, number, number, number?, number?][]): Columns {
@@ -236,5 +236,37 @@ describe('columns', () => {
   it('are refused when they are something else', () => {
     expect(() => readColumns(new ArrayBuffer(4))).toThrow('not a trace');
     expect(() => readColumns(new TextEncoder().encode('{"data":null}').buffer)).toThrow('not a trace');
+  });
+});
+
+describe('groups of siblings', () => {
+  const fan = (n: number) =>
+    build(
+      columns(
+        Array.from(
+          { length: n + 1 },
+          (_, i) => [i ? 0 : -1, i, i ? 10 : 1000, 0, 0] as [number, number, number, number, number],
+        ),
+      ),
+    );
+
+  it('ten alike are one row, nine are not', () => {
+    for (const [n, rows] of [
+      [9, 10],
+      [10, 2],
+      [340, 2],
+    ]) {
+      const t = fan(n),
+        groups = groupSiblings(t);
+      expect(visibleRows(t, new Uint8Array(t.n), undefined, groups, new Set())).toHaveLength(rows);
+    }
+  });
+
+  it('an open group shows all, and knows their sum', () => {
+    const t = fan(340),
+      groups = groupSiblings(t),
+      group = groups.of.get(1)!;
+    expect(group).toMatchObject({ total: 3400, p95: 10, begin: 1, end: 350 });
+    expect(visibleRows(t, new Uint8Array(t.n), undefined, groups, new Set([1]))).toHaveLength(341);
   });
 });

@@ -29,7 +29,7 @@ const tasks = {
         const values = await complete(page, 'filter', 'Plac', 'PlaceOrder');
         const joins = await complete(page, 'filter', '', 'and');
         await complete(page, 'filter', 'kin', 'kind');
-        await complete(page, 'filter', '=', '=');
+        await complete(page, 'filter', '', '=');
         const kinds = await complete(page, 'filter', '', 'server');
         const filter = await page.inputValue('#filter');
         await page.keyboard.press('Escape');

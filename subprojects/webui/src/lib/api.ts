@@ -185,14 +185,19 @@ export async function attributeValues(
   );
 }
 
-/** Undefined: the server has no columns (a foreign backend). */
-export async function traceColumns(id: string, signal?: AbortSignal): Promise<ArrayBuffer | undefined> {
+/** The columns of a trace; "same": nothing changed since `etag`; undefined: the server has no columns (a foreign one). */
+export async function traceColumns(
+  id: string,
+  signal?: AbortSignal,
+  etag?: string,
+): Promise<{ buffer: ArrayBuffer; etag: string } | 'same' | undefined> {
+  const headers = etag ? { 'If-None-Match': etag } : undefined;
   try {
-    const response = await ask(`api/ui/v1/trace/${encodeURIComponent(id)}`, { signal });
-    return response.headers.get('content-type')?.startsWith('application/x-trace-columns')
-      ? await response.arrayBuffer()
-      : undefined;
+    const response = await ask(`api/ui/v1/trace/${encodeURIComponent(id)}`, { signal, headers });
+    if (!response.headers.get('content-type')?.startsWith('application/x-trace-columns')) return undefined;
+    return { buffer: await response.arrayBuffer(), etag: response.headers.get('etag') ?? '' };
   } catch (error) {
+    if (error instanceof ApiError && error.status === 304) return 'same';
     if (error instanceof ApiError && error.status === 404 && error.message.includes('page not found'))
       return undefined;
     throw error;

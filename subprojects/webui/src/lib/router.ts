@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The address bar as a signal. All state worth sharing lives in it; paths and parameters are the official UI's.
-import { computed, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 
 /** "/" or "/jaeger/": what the server wrote into <base>. */
 export const prefix = new URL(document.baseURI).pathname;
@@ -51,6 +51,16 @@ export function setParams(changes: Record<string, string | undefined>, replace =
 export function param(name: string): string | undefined {
   return place.value.query.get(name) ?? undefined;
 }
+
+let searched: string | undefined;
+/** Where the last results are; undefined: nothing was searched since the page was loaded. */
+export function lastSearch(): string | undefined {
+  return searched;
+}
+effect(() => {
+  const { path: at, query } = place.value;
+  if (at === '/search' && query.size > 0) searched = hrefTo('/search', query);
+});
 
 window.addEventListener('popstate', () => {
   place.value = here();

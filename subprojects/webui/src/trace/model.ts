@@ -241,17 +241,6 @@ export function criticalPath(t: Trace): CriticalPath {
   return path;
 }
 
-/** Rows that are shown: not below a folded one, and allowed by the filter (their ancestors stay). */
-export function visibleRows(t: Trace, folded: Uint8Array, keep?: Uint8Array): Int32Array {
-  const rows = new Int32Array(t.n);
-  let count = 0;
-  for (let i = 0; i < t.n;) {
-    if (!keep || keep[i]) rows[count++] = i;
-    i += folded[i] ? t.size[i] : 1;
-  }
-  return rows.subarray(0, count);
-}
-
 /** Matches and all their ancestors. */
 export function withAncestors(t: Trace, matches: Uint8Array): Uint8Array {
   const keep = matches.slice();

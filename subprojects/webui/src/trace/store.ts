@@ -10,6 +10,8 @@ export interface Source {
   uploaded: boolean;
   /** Full spans of these rows; missing ones are left out. */
   details(rows: number[], signal?: AbortSignal): Promise<Map<number, SpanDetail>>;
+  /** The same trace, if more of it has arrived. Absent: it does not change. */
+  again?(signal: AbortSignal): Promise<Source | undefined>;
   /** Rows in which all words are found. */
   find(query: string, signal?: AbortSignal): Promise<Uint8Array>;
 }
@@ -30,18 +32,24 @@ export async function load(id: string, signal?: AbortSignal): Promise<Source> {
   const padded = /^[0-9a-f]{1,32}$/i.test(id) ? id.toLowerCase().padStart(32, '0') : id;
   const upload = uploads.get(padded);
   if (upload) return upload;
-  const buffer = await traceColumns(id, signal);
-  if (buffer) return fromServer(build(readColumns(buffer)));
+  const columns = await traceColumns(id, signal);
+  if (columns && columns !== 'same') return fromServer(build(readColumns(columns.buffer)), columns.etag);
   const loaded = fromOtlp(await traceOtlp(id, signal))[0];
   if (!loaded) throw new Error('trace not found');
   return fromMemory(loaded, false);
 }
 
-function fromServer(trace: Trace): Source {
+function fromServer(trace: Trace, etag: string): Source {
   const cache = new Map<number, SpanDetail>();
   return {
     trace,
     uploaded: false,
+    async again(signal) {
+      const columns = await traceColumns(trace.traceId, signal, etag);
+      return columns && columns !== 'same'
+        ? fromServer(build(readColumns(columns.buffer)), columns.etag)
+        : undefined;
+    },
     async details(rows, signal) {
       const wanted = rows.filter((row) => !cache.has(row));
       for (let at = 0; at < wanted.length; at += AT_ONCE) {

@@ -61,13 +61,13 @@ export function Completing({ id, label, placeholder, value, invalid, onValue, pl
     const rest = element.value.slice(place.to);
     const text = element.value.slice(0, place.from) + suggestion.insert + rest.replace(/^ /, '');
     const caret = place.from + suggestion.insert.length;
-    onValue(text);
     close();
-    requestAnimationFrame(() => {
-      element.focus();
-      element.setSelectionRange(caret, caret);
-      look();
-    });
+    // At once, so that what is typed next finds the caret in its place.
+    element.value = text;
+    element.setSelectionRange(caret, caret);
+    onValue(text);
+    element.focus();
+    look();
   };
   const onKey = (e: KeyboardEvent) => {
     if (e.key === 'Enter' && !(list && active >= 0)) {

@@ -28,6 +28,9 @@ export const KEYS: [string, string][] = [
   ['z', 'Zoom to the span'],
   ['0', 'Whole trace'],
   ['c', 'Critical path'],
+  ['r', 'Group repeated siblings'],
+  ['.', 'Only this span and below'],
+  ['x', 'Hide the service'],
   ['y', 'Copy a link to the span'],
   ['Esc', 'Close, clear'],
 ];
