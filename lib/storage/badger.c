@@ -24,14 +24,12 @@ static jaeger_status badger_open(void *self, const void *config, const jaeger_lo
     const badger_config *c = config;
     jg_engine_config engine_config;
     char directory[4096];
-    if (c->read_only)
-        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
-                       "badger: read_only is not supported; export the data instead");
     if (!c->ephemeral && !c->directories.values.len)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "badger: directories.values is empty");
     (void)snprintf(directory, sizeof directory, "%.*s", JAEGER_STR_ARGS(c->directories.values));
     jg_embedded_config embedded = {.directory = c->ephemeral ? (jaeger_str){0} : jg_str(directory),
                                    .ephemeral = c->ephemeral,
+                                   .read_only = c->read_only,
                                    .ttl = c->ttl};
     jg_embedded_defaults(&embedded);
     jg_embedded_options(&embedded, &engine_config);
@@ -77,8 +75,8 @@ static const jaeger_field fields[] = {
      "accepted; old data goes at once", NULL, 0, NULL, false},
     {"metrics_update_interval", JAEGER_FIELD_DURATION, offsetof(badger_config, metrics_update_interval),
      "10s", "accepted", NULL, 0, NULL, false},
-    {"read_only", JAEGER_FIELD_BOOL, offsetof(badger_config, read_only), "false", "refused if true", NULL, 0,
-     NULL, false},
+    {"read_only", JAEGER_FIELD_BOOL, offsetof(badger_config, read_only), "false",
+     "read what another process of ours writes there", NULL, 0, NULL, false},
     {0},
 };
 

@@ -44,6 +44,7 @@ void jg_embedded_options(const jg_embedded_config *c, jg_engine_config *ret)
     *ret = (jg_engine_config){
         .directory = c->directory.ptr,
         .ephemeral = c->ephemeral,
+        .read_only = c->read_only,
         .memory_bytes = memory / MEMORY_PER_TABLE,
         .sync_interval_ns = JG_MAX(c->sync_interval, 1000000u),
         .tenants_max = c->max_tenants,
@@ -89,9 +90,23 @@ jaeger_status jg_embedded_caps(void *self, jaeger_storage_caps *ret, jaeger_call
     return JAEGER_OK;
 }
 
+/** What is opened to be read is not written. */
+static jaeger_status check_writable(const void *self, jaeger_error *err)
+{
+    const jg_engine *engine = self;
+    return engine->config.read_only
+               ? jg_fail(err, JAEGER_FAILED_PRECONDITION,
+                         "embedded store: opened with read_only, %s is written by another "
+                         "process",
+                         engine->config.directory)
+               : JAEGER_OK;
+}
+
 /** The store of the call's tenant; *ret NULL: it never wrote, so it has nothing. */
 static jaeger_status store_of(void *self, jaeger_call *call, bool make, jg_store **ret)
 {
+    if (make)
+        JG_TRY(check_writable(self, &call->error));
     return jg_engine_store(self, call->tenant, make, ret, &call->error);
 }
 
@@ -175,6 +190,7 @@ jaeger_status jg_embedded_dependencies(void *self, uint64_t start_unix_ns, uint6
 jaeger_status jg_embedded_purge(void *self, jaeger_call *call)
 {
     jg_store *store;
+    JG_TRY(check_writable(self, &call->error));
     JG_TRY(store_of(self, call, false, &store));
     return store ? jg_store_purge(store, &call->error) : JAEGER_OK;
 }
@@ -262,6 +278,9 @@ static const jaeger_field fields[] = {
      "where the data is; needed unless ephemeral", NULL, 0, NULL, false},
     {"ephemeral", JAEGER_FIELD_BOOL, offsetof(jg_embedded_config, ephemeral), "false",
      "use a fresh directory (under `directory`, or /tmp) and remove it at stop", NULL, 0, NULL, false},
+    {"read_only", JAEGER_FIELD_BOOL, offsetof(jg_embedded_config, read_only), "false",
+     "read what another process on this machine writes to `directory`; it must have been started once", NULL,
+     0, NULL, false},
     {"ttl", JAEGER_FIELD_BLOCK, offsetof(jg_embedded_config, ttl), NULL, "how long spans are kept",
      ttl_fields, sizeof(jg_embedded_ttl), NULL, false},
     {"max_disk", JAEGER_FIELD_U64, offsetof(jg_embedded_config, max_disk), "0",

@@ -116,6 +116,12 @@ uint64_t jg_catalog_bytes(jg_catalog *catalog)
     return (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
 }
 
+uint64_t jg_catalog_version(jg_catalog *catalog)
+{
+    MDB_envinfo info;
+    return mdb_env_info(catalog->env, &info) == 0 ? info.me_last_txnid : 0;
+}
+
 static int run(jg_catalog *catalog, unsigned flags, int (*fn)(jg_txn *, void *), void *user)
 {
     jg_txn txn = {.catalog = catalog};
@@ -144,6 +150,18 @@ static int enlarge(jg_catalog *catalog)
     return error;
 }
 
+/** Another process made the map larger. */
+static int adopt_size(jg_catalog *catalog)
+{
+    MDB_envinfo info;
+    (void)pthread_rwlock_wrlock(&catalog->map_lock);
+    int error = mdb_env_set_mapsize(catalog->env, 0);
+    if (!error && mdb_env_info(catalog->env, &info) == 0)
+        catalog->map_bytes = info.me_mapsize;
+    (void)pthread_rwlock_unlock(&catalog->map_lock);
+    return error;
+}
+
 jaeger_status jg_catalog_write(jg_catalog *catalog, int (*fn)(jg_txn *, void *), void *user,
                                jaeger_error *err)
 {
@@ -156,7 +174,10 @@ jaeger_status jg_catalog_write(jg_catalog *catalog, int (*fn)(jg_txn *, void *),
 
 jaeger_status jg_catalog_read(jg_catalog *catalog, int (*fn)(jg_txn *, void *), void *user, jaeger_error *err)
 {
-    int error = run(catalog, MDB_RDONLY, fn, user);
+    int error;
+    while ((error = run(catalog, MDB_RDONLY, fn, user)) == MDB_MAP_RESIZED)
+        if ((error = adopt_size(catalog)) != 0)
+            break;
     return error ? fail(err, error, "read") : JAEGER_OK;
 }
 

@@ -38,6 +38,8 @@ jaeger_status jg_catalog_open(const char *dir, bool read_only, jg_catalog **ret,
 void jg_catalog_close(jg_catalog *catalog);
 /** Bytes on disk. */
 uint64_t jg_catalog_bytes(jg_catalog *catalog);
+/** Changes with each commit, also of another process. */
+uint64_t jg_catalog_version(jg_catalog *catalog);
 /** Free slots of readers that died. */
 void jg_catalog_tidy(jg_catalog *catalog);
 

@@ -17,7 +17,7 @@ typedef struct jg_embedded_flush {
 
 typedef struct jg_embedded_config {
     jaeger_str directory;
-    bool ephemeral;
+    bool ephemeral, read_only;
     jg_embedded_ttl ttl;
     uint64_t max_disk; /* bytes; 0: no budget */
     int durability;    /* jg_durability */

@@ -131,7 +131,9 @@ static jaeger_status open_tenant(jg_engine *engine, const char *name, jg_tenant 
     memcpy(tenant->name, name, strlen(name) + 1);
     (void)snprintf(path, sizeof path, "%s/%s", engine->tenant_root, name);
     jaeger_status status =
-        jg_store_open(path, &engine->config.store, &engine->log, wake, engine, &tenant->store, err);
+        engine->config.read_only
+            ? jg_store_follow(path, &engine->config.store, &engine->log, &tenant->store, err)
+            : jg_store_open(path, &engine->config.store, &engine->log, wake, engine, &tenant->store, err);
     if (status != JAEGER_OK) {
         jg_free(tenant);
         return status;
@@ -297,7 +299,8 @@ static void *background(void *user)
 {
     jg_engine *engine = user;
     (void)pthread_setname_np(pthread_self(), "jg-embedded");
-    open_known_tenants(engine);
+    if (!engine->config.read_only)
+        open_known_tenants(engine);
     for (;;) {
         wait_for_work(engine);
         (void)pthread_mutex_lock(&engine->lock);
@@ -305,6 +308,11 @@ static void *background(void *user)
         (void)pthread_mutex_unlock(&engine->lock);
         if (stop)
             return NULL;
+        if (engine->config.read_only) {
+            for (jg_tenant *t = __atomic_load_n(&engine->tenants, __ATOMIC_ACQUIRE); t; t = t->next)
+                jg_store_refresh(t->store);
+            continue;
+        }
         uint64_t now = jg_clock_mono_ns();
         bool retain = now - engine->last_retain_ns >= RETAIN_EVERY_NS;
         engine->last_retain_ns = retain ? now : engine->last_retain_ns;
@@ -322,6 +330,40 @@ static void *background(void *user)
 
 /* ---- open, close
  * ---------------------------------------------------------------------------------------------- */
+
+/** Are we the process that writes the directory? LMDB must not be opened twice by one process. */
+static bool is_written_here(const char *root)
+{
+    char path[4200], pid[32] = "";
+    int fd;
+    (void)snprintf(path, sizeof path, "%s/LOCK", root);
+    if (jg_io_open(path, O_RDONLY, &fd) != 0)
+        return false;
+    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+    bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0;
+    (void)close(fd);
+    int64_t number = 0;
+    return locked && n > 0 && jg_str_to_i64(jg_str_trim((jaeger_str){pid, (size_t)n}), &number) &&
+           number == getpid();
+}
+
+/** To read what another process writes: nothing is made. */
+static jaeger_status find_root(jg_engine *engine, jaeger_error *err)
+{
+    const char *root = engine->config.directory;
+    char path[4200];
+    if (!root || !root[0] || engine->config.ephemeral)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                       "embedded store: read_only needs the directory of a store that is not ephemeral");
+    JG_TRY(jg_engine_check_format(root, false, err));
+    if (is_written_here(root))
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                       "embedded store: this process writes %s itself: use the same backend", root);
+    (void)snprintf(path, sizeof path, "%s/t", root);
+    engine->root = jg_strndup(root, strlen(root));
+    engine->tenant_root = jg_strndup(path, strlen(path));
+    return engine->root && engine->tenant_root ? JAEGER_OK : jg_fail_oom(err);
+}
 
 static jaeger_status make_root(jg_engine *engine, jaeger_error *err)
 {
@@ -355,7 +397,7 @@ jaeger_status jg_engine_open(jg_engine *engine, const jg_engine_config *config, 
                              jaeger_error *err)
 {
     pthread_condattr_t attr;
-    jg_store *store;
+    jg_store *store = NULL;
     *engine = (jg_engine){.config = *config, .lock_fd = -1};
     engine->log = log ? *log : (jaeger_logger){0};
     (void)pthread_mutex_init(&engine->lock, NULL);
@@ -363,9 +405,9 @@ jaeger_status jg_engine_open(jg_engine *engine, const jg_engine_config *config, 
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&engine->cond, &attr);
     (void)pthread_condattr_destroy(&attr);
-    jaeger_status status = make_root(engine, err);
+    jaeger_status status = config->read_only ? find_root(engine, err) : make_root(engine, err);
     if (status == JAEGER_OK)
-        status = jg_engine_store(engine, (jaeger_str){0}, true, &store, err);
+        status = jg_engine_store(engine, (jaeger_str){0}, !config->read_only, &store, err);
     if (status == JAEGER_OK) {
         engine->thread_runs = pthread_create(&engine->thread, NULL, background, engine) == 0;
         if (!engine->thread_runs)

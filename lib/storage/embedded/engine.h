@@ -12,6 +12,7 @@
 
 typedef struct jg_engine_config {
     const char *directory;
+    bool read_only; /* another process writes the directory */
     bool ephemeral; /* a fresh directory, removed at close; `directory` may be empty */
     jg_store_options store;
     uint64_t memory_bytes;     /* for all memtables that are being filled */

@@ -75,6 +75,19 @@ void jg_names_clear(jg_names *names)
     (void)pthread_mutex_unlock(&names->lock);
 }
 
+void jg_names_replace(jg_names *names, jg_names *with)
+{
+    (void)pthread_mutex_lock(&names->lock);
+    jg_map services = names->services;
+    uint32_t count = names->count;
+    names->services = with->services;
+    names->count = with->count;
+    with->services = services;
+    with->count = count;
+    (void)pthread_mutex_unlock(&names->lock);
+    jg_names_free(with);
+}
+
 void jg_names_free(jg_names *names)
 {
     if (!names)

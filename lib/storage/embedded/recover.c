@@ -40,7 +40,7 @@ typedef struct load {
     uint32_t damaged;
 } load;
 
-static int get_u64(jg_txn *txn, const char *name, uint64_t *ret)
+int jg_store_get_u64(jg_txn *txn, const char *name, uint64_t *ret)
 {
     jaeger_str value;
     int error = jg_txn_get(txn, JG_TABLE_META, (jaeger_str){name, strlen(name)}, &value);
@@ -83,13 +83,13 @@ static int load_catalog(jg_txn *txn, void *user)
 {
     load *l = user;
     uint64_t format = 0;
-    int error = get_u64(txn, "format", &format);
+    int error = jg_store_get_u64(txn, "format", &format);
     if (!error && format > 1)
         return EPROTONOSUPPORT;
     if (!error)
-        error = get_u64(txn, "seed", &l->store->seed);
+        error = jg_store_get_u64(txn, "seed", &l->store->seed);
     if (!error)
-        error = get_u64(txn, "flushed_gen", &l->store->flushed_gen);
+        error = jg_store_get_u64(txn, "flushed_gen", &l->store->flushed_gen);
     if (!error)
         error = jg_txn_each(txn, JG_TABLE_SEGMENTS, (jaeger_str){0}, load_segment, l);
     if (!error)
@@ -217,8 +217,8 @@ static void release_nothing(void *user, void *bytes, size_t len)
     (void)user, (void)bytes, (void)len;
 }
 
-static jaeger_status replay_frame(jg_store *store, jg_mt *mem, const uint8_t *payload,
-                                  const jg_wal_header *header, jaeger_error *err)
+jaeger_status jg_store_replay_frame(jg_store *store, jg_mt *mem, const uint8_t *payload,
+                                    const jg_wal_header *header, jaeger_error *err)
 {
     jaeger_batch *batch = NULL;
     JG_TRY(
@@ -255,7 +255,7 @@ static jaeger_status replay(jg_store *store, log_file *log, jaeger_error *err)
     jaeger_status status = JAEGER_OK;
     while (status == JAEGER_OK &&
            jg_wal_frame_read(mem->wal->map, allocated, at, log->gen, &header, &payload)) {
-        status = replay_frame(store, mem, payload, &header, err);
+        status = jg_store_replay_frame(store, mem, payload, &header, err);
         if (status == JAEGER_INVALID_ARGUMENT) { /* whole, but not what this version takes */
             jaeger_log(&store->log, JAEGER_ERROR,
                        "log frame skipped file=%s/wal-%u offset=%llu spans=%u reason=\"%s\"", store->wal_dir,
@@ -309,13 +309,10 @@ static jaeger_status replay_all(jg_store *store, jaeger_error *err)
 /* ---- open, close, purge
  * ------------------------------------------------------------------------------------- */
 
-static jaeger_status make_dirs(jg_store *store, const char *dir, jaeger_error *err)
+static jaeger_status make_dirs(jg_store *store, jaeger_error *err)
 {
-    store->dir = jg_strndup(dir, strlen(dir));
-    store->wal_dir = join(dir, "wal");
-    store->seg_dir = join(dir, "seg");
-    JG_AUTO_FREE char *catalog = join(dir, "catalog");
-    if (!store->dir || !store->wal_dir || !store->seg_dir || !catalog)
+    JG_AUTO_FREE char *catalog = join(store->dir, "catalog");
+    if (!catalog)
         return jg_fail_oom(err);
     const char *dirs[] = {store->wal_dir, store->seg_dir, catalog};
     for (size_t i = 0; i < JG_COUNT(dirs); i++) {
@@ -323,8 +320,8 @@ static jaeger_status make_dirs(jg_store *store, const char *dir, jaeger_error *e
         if (error)
             return jg_io_fail(err, error, "make directory %s", dirs[i]);
     }
-    int error = jg_io_sync_dir(dir);
-    return error ? jg_io_fail(err, error, "sync directory %s", dir) : JAEGER_OK;
+    int error = jg_io_sync_dir(store->dir);
+    return error ? jg_io_fail(err, error, "sync directory %s", store->dir) : JAEGER_OK;
 }
 
 static void init_locks(jg_store *store)
@@ -340,28 +337,42 @@ static void init_locks(jg_store *store)
     (void)pthread_mutex_init(&store->map_lock, NULL);
 }
 
+jg_store *jg_store_new(const char *dir, const jg_store_options *options, const jaeger_logger *log)
+{
+    jg_store *store = jg_calloc(1, sizeof *store);
+    if (!store)
+        return NULL;
+    init_locks(store);
+    store->options = *options;
+    store->disk_budget = options->max_disk_bytes;
+    store->log = log ? *log : (jaeger_logger){0};
+    store->queue_tail = &store->queue_head;
+    store->next_gen = 1;
+    store->open_unix_ns = jg_clock_unix_ns();
+    store->open_mono_ns = jg_clock_mono_ns();
+    store->dir = jg_strndup(dir, strlen(dir));
+    store->wal_dir = join(dir, "wal");
+    store->seg_dir = join(dir, "seg");
+    if (!store->dir || !store->wal_dir || !store->seg_dir ||
+        !jg_snapshot_replace(store, NULL, NULL, NULL, NULL, NULL) || !(store->names = jg_names_new()) ||
+        !(store->deps = jg_deps_new())) {
+        jg_store_abandon(store);
+        return NULL;
+    }
+    return store;
+}
+
 jaeger_status jg_store_open(const char *dir, const jg_store_options *options, const jaeger_logger *log,
                             void (*wake)(void *), void *wake_user, jg_store **ret, jaeger_error *err)
 {
     jaeger_error ignored;
     err = err ? err : &ignored;
-    jg_store *store = jg_calloc(1, sizeof *store);
+    jg_store *store = jg_store_new(dir, options, log);
     if (!store)
         return jg_fail_oom(err);
-    init_locks(store);
-    store->options = *options;
-    store->disk_budget = options->max_disk_bytes;
-    store->log = log ? *log : (jaeger_logger){0};
     store->wake = wake;
     store->wake_user = wake_user;
-    store->queue_tail = &store->queue_head;
-    store->next_gen = 1;
-    store->open_unix_ns = jg_clock_unix_ns();
-    store->open_mono_ns = jg_clock_mono_ns();
-    jaeger_status status = make_dirs(store, dir, err);
-    if (status == JAEGER_OK && (!jg_snapshot_replace(store, NULL, NULL, NULL, NULL, NULL) ||
-                                !(store->names = jg_names_new()) || !(store->deps = jg_deps_new())))
-        status = jg_fail_oom(err);
+    jaeger_status status = make_dirs(store, err);
     store->options.reserve_bytes = JG_MIN(options->reserve_bytes, jg_io_space_total(dir) / RESERVE_PART);
     if (status == JAEGER_OK)
         status = open_catalog(store, err);
@@ -399,6 +410,7 @@ void jg_store_abandon(jg_store *store)
     jg_names_free(store->names);
     jg_deps_free(store->deps);
     jg_splits_unref(store->splits);
+    jg_follower_free(store->follower);
     jg_free(store->frozen);
     jg_free(store->dir);
     jg_free(store->wal_dir);
@@ -417,6 +429,10 @@ void jg_store_close(jg_store *store)
     bool more = true;
     if (!store)
         return;
+    if (store->follower) {
+        jg_store_abandon(store);
+        return;
+    }
     (void)jg_store_freeze(store);
     while (more && jg_store_flush_one(store, &more, &err) == JAEGER_OK)
         continue;

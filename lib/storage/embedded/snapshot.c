@@ -40,18 +40,51 @@ static int latest_first(const void *a, const void *b)
     return x->meta.gen > y->meta.gen ? -1 : x->meta.gen < y->meta.gen;
 }
 
+/** Room for both lists; they are empty. */
+static jg_snapshot *snapshot_new(size_t segs, size_t mems)
+{
+    jg_snapshot *snapshot =
+        jg_alloc(sizeof *snapshot + (segs + 1) * sizeof(jg_seg *) + (mems + 1) * sizeof(jg_mt *));
+    if (!snapshot)
+        return NULL;
+    *snapshot = (jg_snapshot){.refs = 1};
+    snapshot->segs = (jg_seg **)(snapshot + 1);
+    snapshot->mems = (jg_mt **)(snapshot->segs + segs + 1);
+    return snapshot;
+}
+
+static void publish(jg_store *store, jg_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->mem_count; i++)
+        (void)jg_mt_ref(snapshot->mems[i]);
+    for (uint32_t i = 0; i < snapshot->seg_count; i++)
+        __atomic_add_fetch(&snapshot->segs[i]->refs, 1, __ATOMIC_RELAXED);
+    qsort(snapshot->segs, snapshot->seg_count, sizeof *snapshot->segs, latest_first);
+    store->snapshot = snapshot;
+}
+
+bool jg_snapshot_set(jg_store *store, jg_seg *const *segs, size_t seg_count, jg_mt *const *mems,
+                     size_t mem_count)
+{
+    jg_snapshot *snapshot = snapshot_new(seg_count, mem_count);
+    if (!snapshot)
+        return false;
+    for (; snapshot->seg_count < seg_count; snapshot->seg_count++)
+        snapshot->segs[snapshot->seg_count] = segs[snapshot->seg_count];
+    for (; snapshot->mem_count < mem_count; snapshot->mem_count++)
+        snapshot->mems[snapshot->mem_count] = mems[snapshot->mem_count];
+    publish(store, snapshot);
+    return true;
+}
+
 bool jg_snapshot_replace(jg_store *store, jg_mt *add_mem, jg_mt *drop_mem, jg_seg *add_seg,
                          bool (*drop_seg)(jg_seg *, void *), void *user)
 {
     const jg_snapshot *old = store->snapshot;
     size_t segs = old ? old->seg_count : 0, mems = old ? old->mem_count : 0;
-    jg_snapshot *snapshot =
-        jg_alloc(sizeof *snapshot + (segs + 1) * sizeof(jg_seg *) + (mems + 1) * sizeof(jg_mt *));
+    jg_snapshot *snapshot = snapshot_new(segs, mems);
     if (!snapshot)
         return false;
-    *snapshot = (jg_snapshot){.refs = 1};
-    snapshot->segs = (jg_seg **)(snapshot + 1);
-    snapshot->mems = (jg_mt **)(snapshot->segs + segs + 1);
     if (add_mem)
         snapshot->mems[snapshot->mem_count++] = add_mem;
     for (size_t i = 0; i < mems; i++)
@@ -62,12 +95,7 @@ bool jg_snapshot_replace(jg_store *store, jg_mt *add_mem, jg_mt *drop_mem, jg_se
             snapshot->segs[snapshot->seg_count++] = old->segs[i];
     if (add_seg)
         snapshot->segs[snapshot->seg_count++] = add_seg;
-    for (uint32_t i = 0; i < snapshot->mem_count; i++)
-        (void)jg_mt_ref(snapshot->mems[i]);
-    for (uint32_t i = 0; i < snapshot->seg_count; i++)
-        __atomic_add_fetch(&snapshot->segs[i]->refs, 1, __ATOMIC_RELAXED);
-    qsort(snapshot->segs, snapshot->seg_count, sizeof *snapshot->segs, latest_first);
-    store->snapshot = snapshot;
+    publish(store, snapshot);
     return true;
 }
 
@@ -151,7 +179,9 @@ static void map_segment(jg_store *store, jg_seg *seg)
         why = jg_seg_view_open(&seg->view, seg->map, seg->meta.bytes);
     if (!why && seg->view.header.header_hash != seg->meta.header_hash)
         why = "another file than the catalog means";
-    if (why)
+    if (error == ENOENT && store->follower)
+        __atomic_store_n(&seg->state, 2, __ATOMIC_RELEASE); /* its writer has just dropped it */
+    else if (why)
         jg_seg_refuse(store, seg, why);
     else
         __atomic_store_n(&seg->state, 1, __ATOMIC_RELEASE);

@@ -4,6 +4,7 @@
  * commit.c    write: group commit to the log, then the memtable
  * snapshot.c  what readers see: refcounted lists of segments and memtables
  * recover.c   opening a directory: catalog, segments, replay of the log
+ * follow.c    the same for a store that another process writes
  * flush.c     frozen memtables become segments
  * retention.c old segments go, by age and by disk budget
  * rank.c, splits.c  traces by duration, spans or errors
@@ -95,7 +96,8 @@ typedef struct jg_store {
     struct jg_frame_box *frames;
     uint32_t frame_count;
     uint32_t flush_failures;
-    jg_splits *splits; /* of the last ranking; NULL: none yet */
+    jg_splits *splits;            /* of the last ranking; NULL: none yet */
+    struct jg_follower *follower; /* another process writes; NULL: this one does */
 
     pthread_mutex_t catalog_lock; /* one writer of the catalog at a time */
     pthread_mutex_t map_lock;     /* segments are mapped one at a time */
@@ -113,11 +115,26 @@ jaeger_status jg_store_open(const char *dir, const jg_store_options *options, co
 void jg_store_close(jg_store *store);
 /** Close as a crash would: without a flush. */
 void jg_store_abandon(jg_store *store);
+/** An empty one, with its locks; nothing on disk is touched. NULL: out of memory */
+jg_store *jg_store_new(const char *dir, const jg_store_options *options, const jaeger_logger *log);
+/** Add the spans of a log frame, which lies in the memtable's log file. */
+jaeger_status jg_store_replay_frame(jg_store *store, jg_mt *mem, const uint8_t *payload,
+                                    const jg_wal_header *header, jaeger_error *err) JG_MUST_CHECK;
+int jg_store_get_u64(jg_txn *txn, const char *name, uint64_t *ret);
 /** Forget everything. Readers go on with what they have. */
 jaeger_status jg_store_purge(jg_store *store, jaeger_error *err) JG_MUST_CHECK;
 
 /** Our clock: wall time at open, then monotonic, so that a step of the wall clock drops nothing. [Unix ns] */
 uint64_t jg_store_now(const jg_store *store);
+
+/* ---- follow.c ---- */
+/** Open what another process of this version writes, to read it: its segments, and copies of its log. Makes
+ * and changes no file but LMDB's table of readers. @return as jg_store_open */
+jaeger_status jg_store_follow(const char *dir, const jg_store_options *options, const jaeger_logger *log,
+                              jg_store **ret, jaeger_error *err) JG_MUST_CHECK;
+/** Look for what is new. One thread at a time. */
+void jg_store_refresh(jg_store *store);
+void jg_follower_free(struct jg_follower *follower);
 
 /* ---- commit.c ---- */
 /** Returns when the batch is as durable as the options say. Takes no reference. */
@@ -142,6 +159,8 @@ jg_snapshot *jg_snapshot_take(jg_store *store);
 void jg_snapshot_unref(jg_snapshot *snapshot);
 /** Make the list readers see: the current one without `drop` of either kind, with `add` of either kind.
  * store->lock must be held. @return false: out of memory, nothing changed */
+bool jg_snapshot_set(jg_store *store, jg_seg *const *segs, size_t seg_count, jg_mt *const *mems,
+                     size_t mem_count) JG_MUST_CHECK;
 bool jg_snapshot_replace(jg_store *store, jg_mt *add_mem, jg_mt *drop_mem, jg_seg *add_seg,
                          bool (*drop_seg)(jg_seg *, void *), void *user) JG_MUST_CHECK;
 jg_seg *jg_seg_new(const jg_store *store, const jg_seg_meta *meta, const void *filter, size_t filter_bytes);
@@ -200,6 +219,8 @@ void jg_names_free(jg_names *names);
 /** A memtable has this operation. Cheap if it is known. */
 void jg_names_note(jg_names *names, jaeger_str service, jaeger_str name, uint32_t kind, uint64_t now_unix_ns);
 void jg_names_clear(jg_names *names);
+/** Let `names` be what `with` is, which is freed. */
+void jg_names_replace(jg_names *names, jg_names *with);
 int jg_names_load(jg_names *names, jg_txn *txn);
 /** Write what is new or was last written an hour ago. */
 int jg_names_save(jg_names *names, jg_txn *txn);
