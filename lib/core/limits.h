@@ -35,6 +35,8 @@
 #define JG_WORKERS_MAX            64 /* threads that may block in storage at once; each costs < 32 KiB */
 #define JG_LOOP_REQUEST_BYTES_MAX                                                                            \
     (128u << 10)         /* handled on an event loop if nothing in it waits: under a millisecond of work */
+#define JG_QUERY_JOBS_MAX 1024 /* the same for queries, which have workers of their own */
+#define JG_QUERY_NICE     5    /* of those workers: ingest goes first when processors are short */
 #define JG_JOBS_MAX 4096 /* requests that wait for a worker; then UNAVAILABLE */
 #define JG_BATCH_WAITING_BYTES_MAX                                                                           \
     (128u << 20) /* taken in by one batch processor and not yet sent; then UNAVAILABLE */

@@ -8,6 +8,9 @@
 #include "core/alloc.h"
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define STACK_BYTES (512u << 10) /* virtual; straight-line handlers touch a few pages of it */
 
@@ -19,6 +22,7 @@ struct jg_pool {
     unsigned idle, count, threads_max;
     bool rising; /* a worker was called and has not taken a job yet */
     bool stopping;
+    int nice;
     char name[16];
     pthread_t threads[];
 };
@@ -28,6 +32,10 @@ static void call_worker(jg_pool *pool);
 static void *worker(void *arg)
 {
     jg_pool *pool = arg;
+    if (pool->nice) { /* Linux has a niceness for each thread */
+        id_t self = (id_t)syscall(SYS_gettid);
+        (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + pool->nice);
+    }
     (void)pthread_mutex_lock(&pool->queue_mutex);
     pool->rising = false;
     for (;;) {
@@ -54,7 +62,7 @@ static void *worker(void *arg)
     return NULL;
 }
 
-jg_pool *jg_pool_new(const char *thread_name, unsigned threads_max, unsigned jobs_max)
+jg_pool *jg_pool_new(const char *thread_name, unsigned threads_max, unsigned jobs_max, int nice)
 {
     jg_pool *pool = jg_calloc(1, sizeof *pool + threads_max * sizeof(pthread_t));
     if (!pool)
@@ -64,6 +72,7 @@ jg_pool *jg_pool_new(const char *thread_name, unsigned threads_max, unsigned job
     pool->last = &pool->first;
     pool->threads_max = threads_max;
     pool->jobs_max = jobs_max;
+    pool->nice = nice;
     (void)snprintf(pool->name, sizeof pool->name, "%s", thread_name);
     return pool;
 }

@@ -16,8 +16,9 @@ typedef struct jg_job {
     struct jg_job *next;
 } jg_job;
 
-/** NULL when out of memory. */
-jg_pool *jg_pool_new(const char *thread_name, unsigned threads_max, unsigned jobs_max);
+/** @param nice added to the process' niceness for its threads: others go first when processors are short
+ *  @return NULL when out of memory */
+jg_pool *jg_pool_new(const char *thread_name, unsigned threads_max, unsigned jobs_max, int nice);
 /** Queue a job. Never blocks. @return UNAVAILABLE: the queue is full or the pool stops (the job is not taken)
  */
 jaeger_status jg_pool_submit(jg_pool *pool, jg_job *job) JG_MUST_CHECK;

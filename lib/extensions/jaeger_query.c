@@ -316,6 +316,7 @@ static jaeger_status start_grpc(query *q, jaeger_error *err)
                                       .methods = methods,
                                       .method_count = n,
                                       .auth = {identify, q},
+                                      .questions = true,
                                       .health_services = jg_query_grpc_health,
                                       .health_service_count = jg_query_grpc_health_count,
                                       .descriptors = {(const char *)jg_descriptors, jg_descriptors_len},
@@ -329,8 +330,11 @@ static jaeger_status start_servers(query *q, jaeger_error *err)
     JG_TRY(start_grpc(q, err));
     JG_TRY(find_auth(q, &settings->auth, &q->http_auth, err));
     q->http_auth.tenancy = &q->config->tenancy;
-    jg_http_server_options options = {
-        .settings = settings, .handler = {handle, q}, .auth = jg_auth_for_http(&q->http_auth), .name = q->id};
+    jg_http_server_options options = {.settings = settings,
+                                      .handler = {handle, q},
+                                      .auth = jg_auth_for_http(&q->http_auth),
+                                      .questions = true,
+                                      .name = q->id};
     return jg_http_server_start(jg_host_net(q->host), &options, &q->http_server, err);
 }
 

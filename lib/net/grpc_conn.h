@@ -42,7 +42,7 @@ struct jg_grpc_server {
     const char *name; /* id of the component; NULL: none */
     const jg_grpc_server_settings *settings;
     jg_grpc_auth auth;
-    bool prompt;
+    bool prompt, questions;
     jg_grpc_method *methods;
     size_t method_count;
     jaeger_str descriptors;

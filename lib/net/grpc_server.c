@@ -169,6 +169,7 @@ static jg_grpc_server *server_new(jg_net *net, const jg_grpc_server_options *opt
     server->net = net;
     server->settings = options->settings;
     server->auth = options->auth;
+    server->questions = options->questions;
     server->prompt = options->prompt;
     server->name = options->name;
     server->method_count = options->method_count;

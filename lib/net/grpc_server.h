@@ -44,6 +44,7 @@ typedef struct jg_grpc_server_options {
     void *healthy_user;
     jaeger_str descriptors; /* a FileDescriptorSet for server reflection; empty: no reflection. Static */
     const char *name;
+    bool questions;                      /* calls are run by jg_net_query_pool */
     unsigned resets_burst, resets_per_s; /* RST_STREAMs a connection may send; 0: core/limits.h */
 } jg_grpc_server_options;
 

@@ -163,7 +163,9 @@ static void submit(jg_http_conn *conn)
         jg_http_exchange_run(&ex->job);
         return;
     }
-    if (jg_pool_submit(jg_net_pool(conn->server->net), &ex->job) == JAEGER_OK)
+    jg_net *net = conn->server->net;
+    jg_pool *pool = conn->server->options.questions ? jg_net_query_pool(net) : jg_net_pool(net);
+    if (jg_pool_submit(pool, &ex->job) == JAEGER_OK)
         return;
     jg_http_exchange_unref(ex);
     refuse(conn, 503, "too many requests are waiting");

@@ -46,6 +46,7 @@ typedef struct jg_http_server_options {
     const jg_http_server_settings *settings; /* must outlive the server */
     jg_http_handler handler;
     bool prompt;       /* the handler never waits: small requests are handled on the loop they came in on */
+    bool questions;    /* requests are run by jg_net_query_pool */
     jg_http_auth auth; /* check NULL: none */
     const char *name;  /* for metrics and logs: the component id */
     bool recovers_errors; /* the handler words the answers to a bad Content-Encoding, a body that is too

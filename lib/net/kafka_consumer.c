@@ -503,7 +503,7 @@ static jaeger_status open_all(jg_kafka_consumer *c, jaeger_error *err)
 {
     c->queue_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     c->shared.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    c->shared.workers = jg_pool_new("kafka-work", JG_KAFKA_WORKERS_MAX, JG_JOBS_MAX);
+    c->shared.workers = jg_pool_new("kafka-work", JG_KAFKA_WORKERS_MAX, JG_JOBS_MAX, 0);
     if (c->queue_fd < 0 || c->shared.wake_fd < 0 || !c->shared.workers)
         return jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "no descriptors or memory for Kafka");
     JG_TRY(open_client(c, err));

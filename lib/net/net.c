@@ -17,7 +17,7 @@
 
 struct jg_net {
     jg_net_options options;
-    jg_pool *pool;
+    jg_pool *pool, *query_pool;
     pthread_mutex_t start_mutex; /* guards the start of the loops */
     jg_loop *loops[THREADS_MAX];
     unsigned loop_count;       /* 0: not started */
@@ -47,8 +47,11 @@ jaeger_status jg_net_new(const jg_net_options *options, jg_net **ret, jaeger_err
     o->workers_max = o->workers_max ? o->workers_max : JG_WORKERS_MAX;
     o->jobs_max = o->jobs_max ? o->jobs_max : JG_JOBS_MAX;
     o->in_flight_bytes_max = o->in_flight_bytes_max ? o->in_flight_bytes_max : JG_IN_FLIGHT_BYTES_MAX;
-    net->pool = jg_pool_new("jg-worker", o->workers_max, o->jobs_max);
-    if (!net->pool) {
+    net->pool = jg_pool_new("jg-worker", o->workers_max, o->jobs_max, 0);
+    net->query_pool = jg_pool_new("jg-query", o->workers_max, JG_QUERY_JOBS_MAX, JG_QUERY_NICE);
+    if (!net->pool || !net->query_pool) {
+        jg_pool_free(net->pool);
+        jg_pool_free(net->query_pool);
         jg_free(net);
         return jg_fail_oom(err);
     }
@@ -61,6 +64,7 @@ void jg_net_free(jg_net *net)
 {
     if (!net)
         return;
+    jg_pool_free(net->query_pool);
     jg_pool_free(net->pool); /* first: workers post to loops */
     for (unsigned i = 0; i < net->loop_count; i++)
         jg_loop_free(net->loops[i]);
@@ -106,6 +110,11 @@ jg_loop *jg_net_loop(jg_net *net)
         if (!least || jg_loop_load(net->loops[i], 0) < jg_loop_load(least, 0))
             least = net->loops[i];
     return least;
+}
+
+jg_pool *jg_net_query_pool(jg_net *net)
+{
+    return net->query_pool;
 }
 
 jg_pool *jg_net_pool(jg_net *net)

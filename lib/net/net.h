@@ -32,6 +32,8 @@ jaeger_status jg_net_new(const jg_net_options *options, jg_net **ret, jaeger_err
 void jg_net_free(jg_net *net);
 
 jg_pool *jg_net_pool(jg_net *net);
+/** Workers for questions, which may take long: they do not stand in the way of what comes in. */
+jg_pool *jg_net_query_pool(jg_net *net);
 /** The least loaded loop; starts the loop threads if need be. NULL: they could not be started. */
 struct jg_loop *jg_net_loop(jg_net *net);
 /** All loops; the count is 0 until the first one was started. */

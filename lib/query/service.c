@@ -12,6 +12,7 @@
 #include "model/batch.h"
 #include "model/expr.h"
 #include "query/aggregate.h"
+#include "query/gate.h"
 #include "query/ranking.h"
 #include "query/summary.h"
 
@@ -26,6 +27,7 @@ typedef struct store {
 struct jaeger_query {
     jaeger_query_options options;
     store traces, archive;
+    jg_gate gate; /* of searches */
 };
 
 jaeger_status jaeger_query_new(const jaeger_query_options *options, jaeger_query **ret, jaeger_error *err)
@@ -40,12 +42,15 @@ jaeger_status jaeger_query_new(const jaeger_query_options *options, jaeger_query
     }
     query->traces.storage = query->options.traces;
     query->archive.storage = query->options.archive;
+    jg_gate_init(&query->gate, 0);
     *ret = query;
     return JAEGER_OK;
 }
 
 void jaeger_query_free(jaeger_query *query)
 {
+    if (query)
+        jg_gate_done(&query->gate);
     jg_free(query);
 }
 
@@ -85,6 +90,7 @@ void jaeger_query_caps(jaeger_query *query, jaeger_storage_caps *ret)
 typedef struct forward {
     jaeger_consumer out;
     uint64_t count;
+    jg_gate_pass pass; /* of a search: given back once it hands something out, as clients may be slow */
 } forward;
 
 static jaeger_status forward_chunk(void *self, jaeger_batch *take, jaeger_call *call)
@@ -96,6 +102,7 @@ static jaeger_status forward_chunk(void *self, jaeger_batch *take, jaeger_call *
         return status;
     }
     f->count++;
+    jg_gate_leave(&f->pass);
     return f->out.consume(f->out.self, take, call);
 }
 
@@ -104,7 +111,7 @@ static jaeger_status read_trace(jaeger_query *query, const store *s, const jaege
                                 jaeger_consumer out, bool *ret_found, jaeger_call *call)
 {
     const jaeger_storage *storage = &s->storage;
-    forward f = {out, 0};
+    forward f = {.out = out};
     jg_aggregate whole =
         jg_aggregate_of(&(jg_aggregate_options){.out = {forward_chunk, &f},
                                                 .adjusts = true,
@@ -156,6 +163,7 @@ typedef struct search {
     jg_match compiled;
     const jg_match *match;       /* NULL: the driver does it all */
     const jaeger_filter *filter; /* what of it is left to us; NULL: nothing */
+    bool has_pass;               /* of the gate; else the search asks for one */
 } search;
 
 /** Conditions that a driver without same_span_conjunction may have met on different spans. */
@@ -222,15 +230,18 @@ static jaeger_status find_chunks(const search *f, jaeger_consumer out, uint64_t 
 {
     const store *s = &f->query->traces;
     const jaeger_storage_driver *driver = s->storage.driver;
-    forward counted = {out, 0};
+    forward counted = {.out = out};
     if (!driver->find_traces && !driver->find_trace_ids)
         return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "storage '%s' cannot search for traces",
                        driver->name);
     if (!driver->find_traces)
         return find_by_ids(s, &f->find, out, call);
+    if (!f->has_pass)
+        JG_TRY(jg_gate_enter(&f->query->gate, &counted.pass, call));
     uint64_t begin = jg_clock_mono_ns();
     jaeger_status status =
         driver->find_traces(s->storage.self, &f->find, (jaeger_consumer){forward_chunk, &counted}, call);
+    jg_gate_leave(&counted.pass);
     jg_measure_call(&s->measure, JG_OP_FIND_TRACES, begin, status, counted.count);
     *ret_count = counted.count;
     return status;
@@ -287,8 +298,11 @@ jaeger_status jaeger_query_find_trace_ids(jaeger_query *query, const jaeger_trac
     const store *s = &query->traces;
     if (f.match || !s->storage.driver->find_trace_ids)
         return find_whole(&f, false, 0, (jaeger_consumer){note_id, ret}, call);
+    jg_gate_pass pass;
+    JG_TRY(jg_gate_enter(&query->gate, &pass, call));
     uint64_t begin = jg_clock_mono_ns();
     jaeger_status status = s->storage.driver->find_trace_ids(s->storage.self, &f.find, ret, call);
+    jg_gate_leave(&pass);
     jg_measure_call(&s->measure, JG_OP_FIND_TRACE_IDS, begin, status, ret->count);
     return status;
 }
@@ -299,6 +313,7 @@ typedef struct summarizer {
     jaeger_summary_sink out;
     jaeger_arena *arena; /* of one trace */
     uint64_t count;
+    jg_gate_pass pass;
 } summarizer;
 
 static jaeger_status summarize_trace(void *self, jaeger_batch *take, jaeger_call *call)
@@ -316,6 +331,7 @@ static jaeger_status count_summary(void *self, const jaeger_trace_summary *summa
     summarizer *s = self;
     JG_TRY(jaeger_call_check(call));
     s->count++;
+    jg_gate_leave(&s->pass);
     return s->out.summary(s->out.self, summary, call);
 }
 
@@ -327,9 +343,11 @@ jaeger_status jaeger_query_find_summaries(jaeger_query *query, const jaeger_trac
     const store *s = &query->traces;
     summarizer sum = {.out = out};
     if (!f.match && s->storage.driver->find_summaries) {
+        JG_TRY(jg_gate_enter(&query->gate, &sum.pass, call));
         uint64_t begin = jg_clock_mono_ns();
         jaeger_status status = s->storage.driver->find_summaries(
             s->storage.self, &f.find, (jaeger_summary_sink){count_summary, &sum}, call);
+        jg_gate_leave(&sum.pass);
         jg_measure_call(&s->measure, JG_OP_FIND_SUMMARIES, begin, status, sum.count);
         if (status != JAEGER_UNIMPLEMENTED || sum.count)
             return status;
@@ -441,11 +459,15 @@ static jaeger_status rank_in_store(search *f, jg_ranking *ranking, jaeger_call *
 /** Choose the traces of the page within its share of the call's time. */
 static jaeger_status rank(search *f, jg_ranking *ranking, jaeger_page *page, jaeger_call *call)
 {
+    jg_gate_pass pass;
+    JG_TRY(jg_gate_enter(&f->query->gate, &pass, call));
+    f->has_pass = true;
     uint64_t now = jg_clock_mono_ns(), deadline = call->deadline_ns;
     uint64_t left = deadline > now ? (deadline - now) / 2 : JG_SEARCH_TIME_NS;
     call->deadline_ns = now + JG_MIN(left, JG_SEARCH_TIME_NS);
     jaeger_status status = store_ranks(f, ranking) ? rank_in_store(f, ranking, call)
                                                    : rank_traces(f, ranking, &page->stopped_early, call);
+    jg_gate_leave(&pass);
     call->deadline_ns = deadline;
     if (status == JAEGER_DEADLINE_EXCEEDED && (!deadline || jg_clock_mono_ns() < deadline)) {
         page->stopped_early = true;
@@ -515,5 +537,10 @@ jaeger_status jaeger_query_dependencies(jaeger_query *query, uint64_t start_unix
     const store *s = &query->traces;
     if (!s->storage.driver->dependencies)
         return unimplemented(s, "dependencies", call);
-    return s->storage.driver->dependencies(s->storage.self, start_unix_ns, end_unix_ns, ret, call);
+    jg_gate_pass pass;
+    JG_TRY(jg_gate_enter(&query->gate, &pass, call));
+    jaeger_status status =
+        s->storage.driver->dependencies(s->storage.self, start_unix_ns, end_unix_ns, ret, call);
+    jg_gate_leave(&pass);
+    return status;
 }

@@ -24,7 +24,7 @@ static void pool_runs_all_that_it_took(void **state)
     (void)state;
     static jg_job jobs[1000];
     done = 0;
-    jg_pool *pool = jg_pool_new("test", 4, 1000);
+    jg_pool *pool = jg_pool_new("test", 4, 1000, 1);
     for (int i = 0; i < 1000; i++) {
         jobs[i].run = count;
         assert_ok(jg_pool_submit(pool, &jobs[i]));
@@ -37,7 +37,7 @@ static void pool_refuses_when_full(void **state)
 {
     (void)state;
     jg_job jobs[4] = {{wait_at_gate, NULL}, {wait_at_gate, NULL}, {wait_at_gate, NULL}, {wait_at_gate, NULL}};
-    jg_pool *pool = jg_pool_new("test", 1, 2);
+    jg_pool *pool = jg_pool_new("test", 1, 2, 0);
     (void)pthread_mutex_lock(&gate);
     int taken = 0;
     for (int i = 0; i < 4; i++)
