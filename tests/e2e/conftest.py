@@ -103,6 +103,23 @@ exporters:
             time.sleep(0.05)
 
 
+def shipped_agent(directory, **environment):
+    """jaeger-agent with the configuration it has without --config, on free ports: compact, binary, sampling."""
+    directory.mkdir()
+    agent = Jaeger(directory, binary=BUILD / "cmd/jaeger-agent")
+    agent.sampling, compact, binary = free_ports(3)
+    agent.ports = {"compact": compact, "binary": binary}
+    source = (ROOT / "cmd/jaeger-agent/config.yaml").read_text()
+    for old, new in (("5778", agent.sampling), ("14271", agent.health), ("8890", agent.metrics), ("6831", compact),
+                     ("6832", binary)):
+        assert f":{old}" in source or f": {old}" in source
+        source = source.replace(f":{old}", f":{new}").replace(f": {old}", f": {new}")
+    agent.config.write_text(source)
+    agent.environment = {"HOME": str(directory), "JAEGER_AGENT_OTLP_GRPC_PORT": str(agent.grpc),
+                         "JAEGER_AGENT_OTLP_HTTP_PORT": str(agent.http), **environment}
+    return agent.start()
+
+
 @pytest.fixture
 def jaeger(tmp_path):
     server = Jaeger(tmp_path).start()

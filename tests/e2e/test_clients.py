@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients of Jaeger and Zipkin, old and unmodified, send to us; what the API gives back is what they sent."""
-import pytest
+import signal
+import time
 
+import pytest
+import requests
+
+from conftest import Jaeger, shipped_agent
 from oldclients import CLIENTS, send
 from replay import jaeger_with_receivers
 
@@ -21,6 +26,18 @@ def as_sent(value):
     """Zipkin's tags are texts; a number from JavaScript is a double."""
     texts = {"true": True, "True": True, "42": 42, "0.25": 0.25}
     return texts.get(value, value) if isinstance(value, str) else value
+
+
+def taken(agent, spans):
+    """Wait until so many spans from datagrams are in the agent's queue."""
+    deadline = time.monotonic() + 30
+    while True:
+        lines = requests.get(f"http://127.0.0.1:{agent.metrics}/metrics", timeout=5).text.splitlines()
+        if sum(float(line.rsplit(" ", 1)[1]) for line in lines
+               if line.startswith("otelcol_receiver_accepted_spans") and "udp" in line) >= spans:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -45,3 +62,23 @@ def test_trace_is_read_back_complete(old, client):
     assert any("row" in str(event) for event in events), events
     assert root["startTime"] <= child["startTime"] and child["duration"] <= root["duration"]
     assert got["warnings"] is None and root["warnings"] is None
+
+
+def test_an_agent_keeps_spans_on_disk_until_its_collector_is_back(tmp_path):
+    """UDP in; the collector is away, the agent is killed: all that was taken arrives."""
+    (tmp_path / "collector").mkdir()
+    collector = Jaeger(tmp_path / "collector")
+    environment = {"JAEGER_COLLECTOR": f"127.0.0.1:{collector.grpc}", "JAEGER_AGENT_PERSISTENT": "true"}
+    agent = shipped_agent(tmp_path / "agent", **environment)
+    try:
+        ids = [send(client, {**agent.ports, "http": 0, "zipkin": 0, "grpc": 0})
+               for client in ("python jaeger_client", "node jaeger_client_udp")]
+        taken(agent, 4)
+        agent.stop(signal.SIGKILL)
+        agent.start()
+        collector.start()
+        for trace_id in ids:
+            assert len(collector.trace(trace_id, spans=2, timeout=60)["spans"]) == 2
+    finally:
+        agent.stop()
+        collector.stop()

@@ -10,7 +10,7 @@ import time
 import pytest
 import requests
 
-from conftest import BUILD, ROOT, Jaeger, free_ports, go, java, node
+from conftest import ROOT, Jaeger, free_ports, go, java, node, shipped_agent
 
 STRATEGIES = {
     "default_strategy": {"type": "probabilistic", "param": 0.5,
@@ -146,18 +146,7 @@ def test_proxy_in_front(sampling, tmp_path, way):
 
 
 def test_agent_proxies_sampling_to_the_collector(sampling, tmp_path):
-    (tmp_path / "agent").mkdir()
-    agent = Jaeger(tmp_path / "agent", binary=BUILD / "cmd/jaeger-agent")
-    source = (ROOT / "cmd/jaeger-agent/config.yaml").read_text()
-    port, compact, binary = free_ports(3)
-    for old, new in (("5778", port), ("14271", agent.health), ("8890", agent.metrics), ("6831", compact), ("6832", binary)):
-        assert f":{old}" in source or f": {old}" in source
-        source = source.replace(f":{old}", f":{new}").replace(f": {old}", f": {new}")
-    agent.config.write_text(source)
-    agent.environment = {"JAEGER_SAMPLING": f"127.0.0.1:{sampling.sampling_grpc}", "HOME": str(tmp_path),
-                         "JAEGER_AGENT_OTLP_GRPC_PORT": str(agent.grpc), "JAEGER_AGENT_OTLP_HTTP_PORT": str(agent.http)}
-    agent.sampling = port
-    agent.start()
+    agent = shipped_agent(tmp_path / "agent", JAEGER_SAMPLING=f"127.0.0.1:{sampling.sampling_grpc}")
     try:
         want = {service: strategy(sampling, service) for service in ("half", "limited", "unknown")}
         assert {service: strategy(agent, service) for service in want} == want
