@@ -8,6 +8,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
+#include "extensions/jaeger_query/metrics_search.h"
 #include "net/auth.h"
 #include "pipeline/host.h"
 #include "query/grpc.h"
@@ -165,6 +166,8 @@ static jaeger_status open_metrics(query *q, jaeger_error *err)
     JG_TRY(backends->find(self, name, &kind, &node, err));
     if (jg_str_is(kind, "prometheus"))
         return jg_prometheus_open(node, &q->spm, err);
+    if (jg_str_is(kind, "opensearch") || jg_str_is(kind, "elasticsearch"))
+        return jg_metrics_search_open(node, q->log, jaeger_host_metrics(q->host), &q->spm, err);
     if (!jg_str_is(kind, "traces")) {
         jaeger_log(q->log, JAEGER_WARN, "not supported, metrics answer 501 metric_backend=%s kind=%.*s", name,
                    JAEGER_STR_ARGS(kind));

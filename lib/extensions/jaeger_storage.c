@@ -248,7 +248,7 @@ static const jaeger_field storage_fields[] = {
     {.name = "metric_backends",
      .kind = JAEGER_FIELD_NODE,
      .offset = offsetof(storage_config, metric_backends),
-     .doc = "the same for stores of metrics: prometheus, or traces (ours: counted from a backend)"},
+     .doc = "the same for stores of metrics: prometheus, opensearch, elasticsearch, or traces (ours: counted from a backend)"},
     {0}};
 
 const jaeger_component_type jg_extension_jaeger_storage = {

@@ -202,3 +202,43 @@ def test_service_graph_job(engine, prefix, tmp_path):
         assert found == {("web", "mail"): TRACES}
     finally:
         assert [server.stop() for server in servers] == [0, 0]
+
+
+def test_monitor(engine, prefix, tmp_path):
+    """The Monitor page's questions, answered by the cluster from the spans."""
+    server = Jaeger(tmp_path, storage=storage(engine, prefix))
+    text = server.config.read_text().replace("storage: {traces: main}", "storage: {traces: main, metrics: main}")
+    text = text.replace("jaeger_storage: {", f"jaeger_storage: {{metric_backends: {{main: {{{storage(engine, prefix)}}}}}, ")
+    server.config.write_text(text)
+    server.start()
+    step, end = 60_000, NOW // 10**6
+    end -= end % step
+    asked = {"service": ["shop", "other"], "endTs": end, "lookback": 10 * step, "step": step, "ratePer": 5 * step}
+    try:
+        spans = [span(1, 10 * minute + i + 1, 0, "shop", SERVER, (end - minute * step) * 10**6 + i * 10**6)
+                 for minute in range(1, 16) for i in range(6)]
+        for i, one in enumerate(spans):
+            inner = one["scopeSpans"][0]["spans"][0]
+            inner["name"] = ("slow", "fast")[i % 2]
+            inner["endTimeUnixNano"] = str(int(inner["startTimeUnixNano"]) + (10**8, 10**6)[i % 2])
+            inner["status"] = {"code": 2 if i % 3 == 0 else 1}
+        reply = requests.post(f"http://127.0.0.1:{server.http}/v1/traces", json={"resourceSpans": spans}, timeout=60)
+        assert reply.status_code == 200, reply.text
+
+        def series(what, **more):
+            reply = server.get(f"/api/metrics/{what}", **asked, **more)
+            assert reply.status_code == 200, reply.text
+            return {tuple(label["value"] for label in one["labels"]):
+                    [point["gaugeValue"]["doubleValue"] for point in one["metricPoints"]]
+                    for one in reply.json()["metrics"]}
+
+        calls = series("calls")
+        assert calls["shop",] == [0.08] * 10 + ["NaN"]  # 4 of 5 minutes with 6 calls, as Jaeger counts
+        assert calls["other",] == ["NaN"] * 11
+        assert series("errors")["shop",][:10] == [pytest.approx(1 / 3)] * 10
+        by_operation = series("calls", groupByOperation="true")
+        assert by_operation["shop", "slow"] == by_operation["shop", "fast"] == [0.04] * 10 + ["NaN"]
+        assert series("latencies", quantile=0.95, groupByOperation="true")["shop", "slow"][0] == 100
+        assert series("latencies", quantile=0.5, spanKind="client")["shop",] == ["NaN"] * 11
+    finally:
+        server.stop()
