@@ -78,6 +78,31 @@ static jaeger_status check_partitions(const exporter_config *c, jaeger_error *er
     return JAEGER_OK;
 }
 
+/** What is read from a request's metadata must tell requests apart that a queue merges. */
+static jaeger_status check_kept(const exporter_config *c, const char *name, jaeger_str key, jaeger_error *err)
+{
+    const jaeger_str_list *kept = &c->queue.batch.metadata_keys;
+    for (size_t i = 0; i < kept->count; i++)
+        if (jg_str_eq_nocase(kept->items[i], key))
+            return JAEGER_OK;
+    if (!key.len)
+        return JAEGER_OK;
+    return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                   "%s: add \"%.*s\" to sending_queue::batch::partition::metadata_keys", name,
+                   JAEGER_STR_ARGS(key));
+}
+
+static jaeger_status check_metadata(const exporter_config *c, jaeger_error *err)
+{
+    if (!c->queue.enabled || !c->queue.batch.enabled)
+        return JAEGER_OK;
+    JG_TRY(check_kept(c, "topic_from_metadata_key", c->traces.topic_from_metadata_key, err));
+    JG_TRY(check_kept(c, "message_key_from_metadata_key", c->traces.message_key_from_metadata_key, err));
+    for (size_t i = 0; i < c->include_metadata_keys.count; i++)
+        JG_TRY(check_kept(c, "include_metadata_keys", c->include_metadata_keys.items[i], err));
+    return JAEGER_OK;
+}
+
 static jaeger_status check(const exporter_config *c, jaeger_error *err)
 {
     JG_TRY(jg_kafka_client_check(&c->client, err));
@@ -90,7 +115,7 @@ static jaeger_status check(const exporter_config *c, jaeger_error *err)
         return jg_fail_prefix(err, "sending_queue");
     if (jg_retry_check(&c->retry, err) != JAEGER_OK)
         return jg_fail_prefix(err, "retry_on_failure");
-    return JAEGER_OK;
+    return check_metadata(c, err);
 }
 
 static jaeger_status exporter_validate(const void *config, const jaeger_config *node, jaeger_error *err)
@@ -199,6 +224,7 @@ static jaeger_status exporter_create(void *self, const jaeger_component_create *
                                                 .retry = &e->config->retry,
                                                 .send = send_batch,
                                                 .user = e,
+                                                .merges = true,
                                                 .metrics = metrics,
                                                 .log = in->log});
     return e->queue ? JAEGER_OK : jg_fail_oom(err);
@@ -236,6 +262,11 @@ static jaeger_status exporter_start(void *self, jaeger_error *err)
 static jaeger_status exporter_consume(void *self, jaeger_batch *take, jaeger_call *call)
 {
     return jg_queue_send(((kafka_exporter *)self)->queue, take, call);
+}
+
+static bool exporter_prompt(void *self)
+{
+    return jg_queue_is_prompt(((const kafka_exporter *)self)->queue);
 }
 
 static void exporter_stop(void *self, uint64_t deadline_ns)
@@ -349,4 +380,5 @@ const jaeger_component_type jg_exporter_kafka = {
     .consume = exporter_consume,
     .stop = exporter_stop,
     .destroy = exporter_destroy,
+    .prompt = exporter_prompt,
 };

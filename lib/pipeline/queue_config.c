@@ -90,8 +90,8 @@ const jaeger_field jg_queue_fields[] = {
      AT(batch),
      .sub = batch_fields,
      .sub_size = sizeof(jg_queue_batch),
-     .doc = "merge requests that wait. Without it otlp_grpc and otlp_http merge what waits while they send, "
-            "up to 2 MiB"},
+     .doc = "merge requests that wait. Without it otlp_grpc, otlp_http and kafka merge what waits while they "
+            "send, up to 2 MiB"},
     {.name = "persistent",
      .kind = JAEGER_FIELD_OPTIONAL_D,
      AT(persistent),

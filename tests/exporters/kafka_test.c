@@ -33,11 +33,10 @@ static jaeger_status service_of(const char *brokers, const char *more, jaeger_se
     char yaml[2048];
     (void)snprintf(yaml, sizeof yaml,
                    "receivers: {nop: }\n"
-                   "exporters: {kafka: {brokers: ['%s'], sending_queue: {enabled: false}, "
-                   "retry_on_failure: {enabled: false}%s}}\n"
+                   "exporters: {kafka: {brokers: ['%s'], %sretry_on_failure: {enabled: false}%s}}\n"
                    "service: {telemetry: {metrics: {level: none}},\n"
                    "  pipelines: {traces: {receivers: [nop], exporters: [kafka]}}}\n",
-                   brokers, more);
+                   brokers, strstr(more, "sending_queue") ? "" : "sending_queue: {enabled: false}, ", more);
     jaeger_service_options options = JAEGER_SERVICE_OPTIONS_INIT;
     options.yaml = yaml;
     *ret = NULL;
@@ -323,6 +322,11 @@ static void wrong_configurations_are_refused(void **state)
         {", librdkafka: {no.such.key: '1'}", "No such configuration property"},
         {", record_partitioner: {extension: x}", "no partitioner extensions"},
         {", topic: x", "topic"},
+        {", sending_queue: {batch: }, include_metadata_keys: [x-tenant]",
+         "include_metadata_keys: add \"x-tenant\" to sending_queue::batch::partition::metadata_keys"},
+        {", sending_queue: {batch: {partition: {metadata_keys: [x-a]}}}, traces: {topic_from_metadata_key: "
+         "x-b}",
+         "topic_from_metadata_key: add \"x-b\""},
     };
     for (size_t i = 0; i < JG_COUNT(rows); i++) {
         jaeger_service *service;
@@ -341,6 +345,8 @@ static void what_jaegers_configurations_say_is_accepted(void **state)
         ", producer: {required_acks: all, compression: zstd, compression_params: {level: 3}}",
         ", producer: {required_acks: -1, compression: gzip, allow_auto_topic_creation: false}",
         ", producer: {required_acks: 1, compression: lz4}",
+        ", sending_queue: {batch: {partition: {metadata_keys: [X-Tenant]}}}, include_metadata_keys: "
+        "[x-tenant]",
         ", producer: {required_acks: 0, compression: snappy, flush_max_messages: 1}",
         ", record_partitioner: {sticky_key: {hasher: murmur2}}",
         ", record_partitioner: {round_robin: {}}",
