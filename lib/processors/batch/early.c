@@ -149,14 +149,28 @@ typedef struct load {
     size_t count, bytes;
 } load;
 
-static load take_pending(jg_batch_shard *shard)
+/* The oldest, up to send_batch_max_size: what came with it beyond that is split off, which costs. */
+static load take_pending(const jg_batcher *b, jg_batch_shard *shard)
 {
-    load l = {.batches = shard->pending, .count = shard->pending_count};
-    for (size_t i = 0; i < l.count; i++)
-        l.bytes += jaeger_batch_bytes(l.batches[i]);
-    shard->pending = NULL;
-    shard->pending_count = shard->pending_cap = shard->pending_spans = 0;
-    shard->due_ns = 0;
+    size_t max = b->config->send_batch_max_size, spans = 0, left;
+    load l = {.batches = shard->pending};
+    while (l.count < shard->pending_count && (!max || spans < max)) {
+        spans += jg_batch_items(l.batches[l.count]);
+        l.bytes += jaeger_batch_bytes(l.batches[l.count++]);
+    }
+    left = shard->pending_count - l.count;
+    jaeger_batch **others = left ? jg_alloc(left * sizeof *others) : NULL;
+    if (left && !others) { /* no memory to part them: all go */
+        for (; l.count < shard->pending_count; l.count++)
+            l.bytes += jaeger_batch_bytes(l.batches[l.count]);
+        left = 0;
+    }
+    if (left)
+        memcpy(others, l.batches + l.count, left * sizeof *others);
+    shard->pending = others;
+    shard->pending_count = shard->pending_cap = left;
+    shard->pending_spans = left ? shard->pending_spans - spans : 0;
+    shard->due_ns = left ? shard->due_ns : 0;
     return l;
 }
 
@@ -180,7 +194,7 @@ static jaeger_batch *send_load(jg_batcher *b, const jg_batch_shard *shard, load 
 static void send_shard(jg_batcher *b, jg_batch_shard *shard, bool full)
 {
     bool keep_rest = full && !b->stopping && b->config->timeout_ns != 0;
-    load l = take_pending(shard);
+    load l = take_pending(b, shard);
     jg_metric_add(full ? b->size_sends : b->timeout_sends, 1);
     (void)pthread_mutex_unlock(&b->state_mutex);
     jaeger_batch *rest = send_load(b, shard, &l, keep_rest);

@@ -26,9 +26,10 @@ typedef struct jg_batch_ticket {
     size_t bytes, spans;
     uint64_t deadline_ns;
     pthread_cond_t wake;
-    bool waiting; /* false: the waiter is gone, whoever ends the ticket frees it */
-    bool leads;   /* it was handed the place of a flight */
-    bool taken;   /* it is in a flight, perhaps another's */
+    unsigned refs; /* atomic: who waits, and who will wake it */
+    bool waiting;  /* false: the waiter is gone, whoever ends the ticket drops it */
+    bool leads;    /* it was handed the place of a flight */
+    bool taken;    /* it is in a flight, perhaps another's */
     bool done;
     jaeger_error error; /* status OK: sent */
 } ticket;
@@ -48,13 +49,16 @@ static ticket *ticket_new(jaeger_batch *batch, uint64_t deadline_ns)
     t->bytes = jaeger_batch_bytes(batch);
     t->spans = jg_batch_items(batch);
     t->deadline_ns = deadline_ns ? deadline_ns : jg_clock_mono_ns() + JG_TIMEOUT_DEFAULT_NS;
+    t->refs = 1;
     t->waiting = true;
     jg_batch_cond_init(&t->wake);
     return t;
 }
 
-static void ticket_free(ticket *t)
+static void ticket_unref(ticket *t)
 {
+    if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL))
+        return;
     (void)pthread_cond_destroy(&t->wake);
     jg_free(t);
 }
@@ -121,16 +125,30 @@ static void send_flight(jg_batcher *b, jg_batch_shard *shard, flight *f, jaeger_
     }
 }
 
+/* With state_mutex held. Leaves the tickets of others who wait, to be woken. */
 static void end_flight(jg_batcher *b, flight *f, const ticket *own)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < f->count; i++) {
         ticket *t = f->tickets[i];
         b->waiting_bytes -= t->bytes;
         t->done = true;
-        if (!t->waiting)
-            ticket_free(t);
-        else if (t != own)
-            (void)pthread_cond_signal(&t->wake);
+        if (!t->waiting) {
+            ticket_unref(t);
+        } else if (t != own) {
+            __atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);
+            f->tickets[kept++] = t;
+        }
+    }
+    f->count = kept;
+}
+
+/* Without state_mutex: whoever wakes needs it at once, and would only wait again. */
+static void wake_all(flight *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        (void)pthread_cond_signal(&f->tickets[i]->wake);
+        ticket_unref(f->tickets[i]);
     }
 }
 
@@ -162,6 +180,9 @@ static void lead(jg_batcher *b, jg_batch_shard *shard, const ticket *own, jaeger
         send_flight(b, shard, &f, arena);
         (void)pthread_mutex_lock(&b->state_mutex);
         end_flight(b, &f, own);
+        (void)pthread_mutex_unlock(&b->state_mutex);
+        wake_all(&f);
+        (void)pthread_mutex_lock(&b->state_mutex);
     }
     ticket *heir = first_waiting(shard);
     if (heir) {
@@ -230,7 +251,7 @@ jaeger_status jg_batch_through(jg_batcher *b, jg_batch_shard *shard, jaeger_batc
         return jg_fail(&call->error, JAEGER_DEADLINE_EXCEEDED,
                        "batch: deadline exceeded; the spans are still queued");
     jaeger_error result = t->error;
-    ticket_free(t);
+    ticket_unref(t);
     if (why)
         return refuse(take, call, why);
     if (result.status != JAEGER_OK)
