@@ -17,4 +17,8 @@ jaeger_status jg_jaeger_thrift_to_batch(jg_thrift_protocol protocol, jaeger_str 
 jaeger_status jg_jaeger_thrift_packet(jg_thrift_protocol protocol, jaeger_str bytes, jaeger_batch **ret,
                                       jaeger_error *err) JG_MUST_CHECK;
 
+/** A bare Batch struct of the spans from index `from` on that share one resource. @return index of the first
+ * span that is not in it */
+size_t jg_jaeger_thrift_write(jg_thrift_out *out, const jaeger_batch *batch, size_t from);
+
 #endif

@@ -121,6 +121,13 @@ static void write_zipkin_pb(const jaeger_batch *batch, jg_buf *out)
         out->failed = true;
 }
 
+/** The first resource's spans: a Batch has one process. */
+static void write_binary(const jaeger_batch *batch, jg_buf *out)
+{
+    jg_thrift_out thrift = {out, JG_THRIFT_BINARY};
+    (void)jg_jaeger_thrift_write(&thrift, batch, 0);
+}
+
 static void write_otlp_json(const jaeger_batch *batch, jg_buf *out)
 {
     jg_json_out json = JG_JSON_OUT_INIT(out);
@@ -133,7 +140,7 @@ static const struct {
 } writers[] = {
     {"otlp_json", write_otlp_json},     {"jaeger_proto", write_jaeger_proto},
     {"jaeger_json", write_jaeger_json}, {"zipkin_json", write_zipkin_json},
-    {"zipkin_pb", write_zipkin_pb},
+    {"zipkin_pb", write_zipkin_pb},     {"binary", write_binary},
 };
 
 static bool read_file(const char *path, jg_buf *out)

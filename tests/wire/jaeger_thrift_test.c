@@ -5,6 +5,7 @@
 #include "model/batch.h"
 #include "support/file.h"
 #include "wire/jaeger_thrift.h"
+#include "wire/otlp_json.h"
 
 static void jaeger_thrift_refuses_what_is_not_a_batch(void **state)
 {
@@ -127,6 +128,78 @@ static void jaeger_thrift_unites_many_tags_fast(void **state)
     assert_int_equal(count, TAGS / 2);
 }
 
+/** All batches of `batch`, one after the other. */
+static void write_all(jg_buf *buf, jg_thrift_protocol protocol, const jaeger_batch *batch)
+{
+    jg_thrift_out out = {buf, protocol};
+    for (size_t at = 0; at < jaeger_batch_span_count(batch);)
+        at = jg_jaeger_thrift_write(&out, batch, at);
+    assert_true(jg_buf_ok(buf));
+}
+
+/** Read `bytes` and write what was read to `ret`. @return number of spans */
+static size_t pass(jg_thrift_protocol from, jaeger_str bytes, jg_thrift_protocol to, jg_buf *ret)
+{
+    JG_AUTO_BATCH jaeger_batch *batch = NULL;
+    jaeger_error err;
+    assert_ok(jg_jaeger_thrift_to_batch(from, bytes, &batch, &err));
+    write_all(ret, to, batch);
+    return jaeger_batch_span_count(batch);
+}
+
+/** A status that comes from one tag may be told by two afterwards, so the second pass counts. */
+static void jaeger_thrift_reads_what_it_writes(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"wire/jaeger_thrift_0.binary", "wire/jaeger_thrift_1.binary",
+                                        "wire/jaeger_thrift_2.binary", "wire/jaeger_thrift_3.binary"};
+    for (size_t i = 0; i < JG_COUNT(files); i++) {
+        JG_AUTO_DATA jaeger_str bytes = read_data(files[i]);
+        JG_AUTO_BUF jg_buf first = JG_BUF_INIT(1 << 20);
+        JG_AUTO_BUF jg_buf second = JG_BUF_INIT(1 << 20);
+        JG_AUTO_BUF jg_buf third = JG_BUF_INIT(1 << 20);
+        size_t spans = pass(JG_THRIFT_BINARY, bytes, JG_THRIFT_COMPACT, &first);
+        assert_int_equal(pass(JG_THRIFT_COMPACT, jg_buf_view(&first), JG_THRIFT_BINARY, &second), spans);
+        jg_buf_clear(&first);
+        assert_int_equal(pass(JG_THRIFT_BINARY, jg_buf_view(&second), JG_THRIFT_COMPACT, &first), spans);
+        assert_int_equal(pass(JG_THRIFT_COMPACT, jg_buf_view(&first), JG_THRIFT_BINARY, &third), spans);
+        assert_int_equal(second.len, third.len);
+        assert_memory_equal(second.data, third.data, third.len);
+    }
+}
+
+/** A span of everything, from OTLP; what a Go client reads is in the comment of each part. */
+static void jaeger_thrift_is_written_field_by_field(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{"
+        "\"stringValue\":"
+        "\"s\"}}]},\"scopeSpans\":[{\"spans\":[{\"traceId\":\"000000000000000700000000000000ff\",\"spanId\":"
+        "\"0000000000000003\",\"parentSpanId\":\"0000000000000002\",\"name\":\"op\",\"startTimeUnixNano\":"
+        "\"5001\",\"endTimeUnixNano\":\"8999\",\"attributes\":[{\"key\":\"n\",\"value\":{\"intValue\":\"-2\"}"
+        "},{"
+        "\"key\":\"l\",\"value\":{\"arrayValue\":{\"values\":[{\"boolValue\":true}]}}}]}]}]}]}";
+    static const uint8_t want[] = {
+        0x1c, 0x18, 1,    's',  0x19, 0x0c, 0,           /* process: name, no tags */
+        0x19, 0x1c,                                      /* one span */
+        0x16, 0xfe, 3,    0x16, 14,   0x16, 6,  0x16, 4, /* low, high, id, parent */
+        0x18, 2,    'o',  'p',                           /* name */
+        0x19, 0x1c,                                      /* one reference: CHILD_OF, low, high, id */
+        0x15, 0,    0x16, 0xfe, 3,    0x16, 14, 0x16, 4,   0,   0x15, 0,   0x16, 10,
+        0x16, 6,                                   /* flags, start, duration [us] */
+        0x19, 0x2c,                                /* two tags */
+        0x18, 1,    'n',  0x15, 6,    0x46, 3,  0, /* LONG */
+        0x18, 1,    'l',  0x15, 0,    0x18, 6,  '[',  't', 'r', 'u',  'e', ']',  0, /* STRING */
+        0,    0};
+    JG_AUTO_BATCH jaeger_batch *batch = NULL;
+    JG_AUTO_BUF jg_buf buf = JG_BUF_INIT(1 << 16);
+    assert_ok(jg_otlp_json_to_batch(JAEGER_STR(json), &batch, NULL));
+    write_all(&buf, JG_THRIFT_COMPACT, batch);
+    assert_int_equal(buf.len, sizeof want);
+    assert_memory_equal(buf.data, want, sizeof want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +207,8 @@ int main(void)
         cmocka_unit_test(jaeger_thrift_reads_packets_and_nothing_but_emit_batch),
         cmocka_unit_test(jaeger_thrift_survives_each_failing_allocation),
         cmocka_unit_test(jaeger_thrift_unites_many_tags_fast),
+        cmocka_unit_test(jaeger_thrift_reads_what_it_writes),
+        cmocka_unit_test(jaeger_thrift_is_written_field_by_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
