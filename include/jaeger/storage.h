@@ -141,6 +141,19 @@ typedef struct jaeger_rank_sink {
     void *self;
 } jaeger_rank_sink;
 
+/** Where an attribute was seen. */
+typedef enum jaeger_attr_place {
+    JAEGER_ATTR_OF_SPAN,
+    JAEGER_ATTR_OF_RESOURCE,
+    JAEGER_ATTR_OF_SCOPE
+} jaeger_attr_place;
+
+/** Takes attributes; they are valid during the call. CANCELLED: it had enough. */
+typedef struct jaeger_attr_sink {
+    jaeger_status (*attr)(void *self, jaeger_attr_place place, const jaeger_attr *attr, jaeger_call *call);
+    void *self;
+} jaeger_attr_sink;
+
 /** A storage driver; const, at the foot of its file. Every slot but open may be NULL unless marked; NULL
  * answers UNIMPLEMENTED. All slots but open and close: any thread, may block up to call->deadline_ns. A
  * driver holds no lock and no transaction while it calls `out`. Tenants (call->tenant) are kept strictly
@@ -184,6 +197,9 @@ typedef struct jaeger_storage_driver {
      *  @return what `out` returned */
     jaeger_status (*rank_traces)(void *self, const jaeger_trace_query *query, jaeger_order order,
                                  const jaeger_rank *after, jaeger_rank_sink out, jaeger_call *call);
+    /** Attributes as an index has them, for suggestions; some may come more than once, those of events and
+     *  links count as of the span. @param key whose values; empty: all keys, with any value or none */
+    jaeger_status (*attributes)(void *self, jaeger_str key, jaeger_attr_sink out, jaeger_call *call);
 } jaeger_storage_driver;
 
 /** An open backend: a driver and its state. */

@@ -544,3 +544,16 @@ jaeger_status jaeger_query_dependencies(jaeger_query *query, uint64_t start_unix
     jg_gate_leave(&pass);
     return status;
 }
+
+jaeger_status jg_query_attributes(jaeger_query *query, jaeger_str key, jaeger_attr_sink out,
+                                  jaeger_call *call)
+{
+    const jaeger_storage *storage = &query->traces.storage;
+    jg_gate_pass pass;
+    if (!storage->driver->attributes)
+        return JAEGER_OK;
+    JG_TRY(jg_gate_enter(&query->gate, &pass, call));
+    jaeger_status status = storage->driver->attributes(storage->self, key, out, call);
+    jg_gate_leave(&pass);
+    return status;
+}

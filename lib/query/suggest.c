@@ -9,6 +9,7 @@
 #include "core/str.h"
 #include "model/batch.h"
 #include "model/value_text.h"
+#include "query/service.h"
 #include <stdlib.h>
 
 #define TRACES_MAX      500u  /* looked at: attributes of services repeat soon */
@@ -108,6 +109,49 @@ static jaeger_status look(void *self, jaeger_batch *take, jaeger_call *call)
     return s->suggest->count >= s->suggest->limit ? JAEGER_CANCELLED : JAEGER_OK;
 }
 
+/* ---- from an index ---- */
+
+/** An index does not tell spans from their events and links: what is known of those is not a span's. */
+static bool is_known_below_span(const scan *s, jaeger_str key)
+{
+    for (size_t i = 0; i < s->suggest->count; i++) {
+        jg_expr_level level = s->suggest->items[i].level;
+        if ((level == JG_LEVEL_EVENT || level == JG_LEVEL_LINK) && jg_str_eq(s->suggest->items[i].text, key))
+            return true;
+    }
+    return false;
+}
+
+static jaeger_status take_indexed(void *self, jaeger_attr_place place, const jaeger_attr *attr,
+                                  jaeger_call *call)
+{
+    scan *s = self;
+    const jg_expr_ref *ref = &s->suggest->ref;
+    jg_expr_level level = place == JAEGER_ATTR_OF_RESOURCE ? JG_LEVEL_RESOURCE
+                          : place == JAEGER_ATTR_OF_SCOPE  ? JG_LEVEL_SCOPE
+                                                           : JG_LEVEL_SPAN;
+    bool below = ref->level == JG_LEVEL_EVENT || ref->level == JG_LEVEL_LINK;
+    if (!s->suggest->values) {
+        if (level != JG_LEVEL_SPAN || !is_known_below_span(s, attr->key))
+            add(s, level, attr->key, attr->value.type);
+    } else if (ref->level == JG_LEVEL_ANY || ref->level == level || (below && level == JG_LEVEL_SPAN)) {
+        add_value(s, &attr->value);
+    }
+    if (s->failed)
+        return jg_fail_oom(&call->error);
+    return s->suggest->count >= s->suggest->limit ? JAEGER_CANCELLED : JAEGER_OK;
+}
+
+/** An index has the whole store, but not by service. */
+static jaeger_status ask_index(scan *s, jaeger_query *query, jaeger_call *call)
+{
+    const jg_suggest *suggest = s->suggest;
+    if (suggest->service.len || (suggest->values && suggest->ref.field != JG_FIELD_ATTR))
+        return JAEGER_OK;
+    return jg_query_attributes(query, suggest->values ? suggest->ref.key : (jaeger_str){0},
+                               (jaeger_attr_sink){take_indexed, s}, call);
+}
+
 static int by_text(const void *a, const void *b)
 {
     const jg_suggestion *x = a, *y = b;
@@ -124,6 +168,8 @@ jaeger_status jg_suggest_run(jg_suggest *suggest, jaeger_query *query, jaeger_ca
     suggest->count = 0;
     jaeger_status status = jaeger_query_find_traces(query, &find, (jaeger_read_options){.raw = true},
                                                     (jaeger_consumer){look, &s}, call);
+    if (status == JAEGER_OK)
+        status = ask_index(&s, query, call);
     jg_map_done(&s.seen);
     if (status == JAEGER_CANCELLED && suggest->count >= suggest->limit) {
         call->error = (jaeger_error){0};

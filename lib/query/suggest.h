@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Attribute keys and values to choose from, as the newest traces have them: whatever the store, so many
- * traces are looked at and no more.
+ * Attribute keys and values to choose from: those of the newest traces, of which so many are looked at and no
+ * more, and those that the store has in an index.
  */
 #ifndef JG_QUERY_SUGGEST_H
 #define JG_QUERY_SUGGEST_H

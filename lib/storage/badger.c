@@ -101,4 +101,5 @@ const jaeger_storage_driver jg_storage_badger = {
     .purge = jg_embedded_purge,
     .sampling = &jg_embedded_sampling,
     .rank_traces = jg_embedded_rank_traces,
+    .attributes = jg_embedded_attributes,
 };

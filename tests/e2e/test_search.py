@@ -3,6 +3,7 @@
 import time
 
 import requests
+from conftest import Jaeger
 
 
 def send(jaeger):
@@ -48,3 +49,34 @@ def test_grafana_requests_and_filters(any_store):
     assert [t["traceID"] for t in page["data"]] == [trace_id] and page["stoppedEarly"] is False
     assert ask(any_store, "/api/traces", filter="service = nobody or spanCount > 1000").json()["data"] == []
     assert "column 12" in ask(any_store, "/api/traces", status=400, filter="duration > 5").text
+
+
+def test_suggestions_reach_beyond_the_newest_traces(tmp_path):
+    storage = f"embedded: {{directory: {tmp_path}/data, flush: {{spans: 100}}}}"
+    server = Jaeger(tmp_path, storage=storage).start()
+    try:
+        now = time.time_ns()
+
+        def span(trace, number, **attributes):
+            return {"traceId": f"{trace:032x}", "spanId": f"{number:016x}", "name": "op", "kind": 2,
+                    "startTimeUnixNano": str(now + trace), "endTimeUnixNano": str(now + trace + 1),
+                    "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in attributes.items()]}
+
+        def post(spans, host):
+            resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}},
+                                       {"key": "host.name", "value": {"stringValue": host}}]}
+            body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
+            requests.post(f"http://127.0.0.1:{server.http}/v1/traces", json=body, timeout=10).raise_for_status()
+        post([span(1, i, old="old-value") for i in range(1, 121)], "old-host")
+        post([span(t, t, new="new-value") for t in range(1000, 1700)], "new-host")
+        deadline = time.monotonic() + 20
+        while "old" not in ask(server, "/api/attributes").text:
+            assert time.monotonic() < deadline, ask(server, "/api/attributes").text
+            time.sleep(0.1)
+        assert "old-value" in ask(server, "/api/attributes/old/values").text
+        assert "new-value" in ask(server, "/api/attributes/new/values").text
+        hosts = ask(server, "/api/attributes/resource.host.name/values").json()["data"]
+        assert "old-host" in str(hosts) and "new-host" in str(hosts)
+        assert "old-host" not in ask(server, "/api/attributes/resource.host.name/values", q="new").text
+    finally:
+        server.stop()
