@@ -52,7 +52,7 @@ class Server:
                                         stdout=subprocess.DEVNULL, env={**os.environ, "OTEL_TRACES_SAMPLER": "always_off"})
         for _ in range(200):
             try:
-                self.http("/api/services")
+                self.http("/api/v3/services")
                 return
             except OSError:
                 time.sleep(0.05)
@@ -124,7 +124,7 @@ def main():
     stores = [("ours, memory", binary, "memory: {max_traces: 1000}"),
               ("ours, embedded", binary, "embedded: {directory: @DIR@/data}")]
     if args.go:
-        stores.append(("Go, memory", args.go, "memory: {max_traces: 1000}"))
+        stores.insert(0, ("Go, memory", args.go, "memory: {max_traces: 1000}"))
     for name, program, storage in stores:
         server = Server(program, storage)
         try:
