@@ -53,23 +53,39 @@ static jaeger_status otlp_grpc_validate(const void *config, const jaeger_config 
     return jg_otlp_exporter_check(path, &c->queue, &c->retry, err);
 }
 
+/** A batch as it came is sent from where it lies. */
+static size_t count_parts(const jaeger_batch *batch)
+{
+    size_t count = 0;
+    for (jaeger_str part; jg_batch_payload(batch, count, &part);)
+        count++;
+    return count;
+}
+
 /** One attempt. */
 static jaeger_status send_batch(void *self, jaeger_batch *take, jaeger_call *call)
 {
     otlp_grpc *e = self;
     JG_AUTO_BATCH jaeger_batch *batch = take;
     JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_HEADER_LIST_BYTES_MAX);
-    size_t len = jaeger_batch_otlp_size(batch);
-    JG_AUTO_FREE uint8_t *message = len <= UINT32_MAX ? jg_alloc(JG_GRPC_PREFIX_BYTES + len) : NULL;
-    if (!arena || !message)
+    size_t len = jaeger_batch_otlp_size(batch), part_count = count_parts(batch);
+    size_t copied = part_count ? 0 : len;
+    JG_AUTO_FREE uint8_t *message = len <= UINT32_MAX ? jg_alloc(JG_GRPC_PREFIX_BYTES + copied) : NULL;
+    JG_AUTO_FREE jaeger_str *parts = jg_alloc((part_count + 1) * sizeof *parts);
+    if (!arena || !message || !parts)
         return jg_fail_oom(&call->error);
     jg_grpc_prefix_write(message, false, (uint32_t)len);
-    jaeger_batch_write_otlp(batch, message + JG_GRPC_PREFIX_BYTES);
+    for (size_t i = 0; i < part_count; i++)
+        (void)jg_batch_payload(batch, i, &parts[i]);
+    if (!part_count)
+        jaeger_batch_write_otlp(batch, message + JG_GRPC_PREFIX_BYTES);
     jaeger_pair header;
     const char *method = jaeger_batch_signal(batch) == JAEGER_METRICS ? METRICS_METHOD : TRACES_METHOD;
     jg_grpc_request request = {.path = method,
-                               .message = {(const char *)message, JG_GRPC_PREFIX_BYTES + len},
+                               .message = {(const char *)message, JG_GRPC_PREFIX_BYTES + copied},
                                .framed = true,
+                               .parts = parts,
+                               .part_count = part_count,
                                .metadata = &header};
     JG_TRY(jg_otlp_exporter_header(&e->base, arena, &header, &request.metadata_count, &call->error));
     JG_AUTO_BUF jg_buf answer = JG_BUF_INIT(ANSWER_BYTES_MAX);

@@ -27,6 +27,7 @@ struct jaeger_batch {
     int refs;
     uint32_t span_count, group_count, wire_count, wire_cap;
     uint32_t signal;
+    bool whole; /* the wires, one after the other, are the message: nothing was left out or changed */
     size_t wire_bytes, point_count; /* points: of metrics */
     jaeger_span *spans;
     jaeger_span_group *groups;
@@ -280,6 +281,7 @@ static jaeger_status from_otlp(read_fn read, void *bytes, size_t len, jaeger_rel
     }
     batch->wires[batch->wire_count++] = w;
     batch->wire_bytes = len;
+    batch->whole = true;
     *ret = batch;
     return JAEGER_OK;
 }
@@ -308,7 +310,7 @@ size_t jg_batch_items(const jaeger_batch *batch)
 
 bool jg_batch_payload(const jaeger_batch *batch, size_t index, jaeger_str *ret)
 {
-    if (batch->signal == JAEGER_TRACES || index >= batch->wire_count)
+    if (!batch->whole || index >= batch->wire_count)
         return false;
     *ret = (jaeger_str){batch->wires[index]->bytes, batch->wires[index]->len};
     return true;
@@ -351,7 +353,9 @@ jaeger_status jg_batch_merge(jaeger_batch *const *batches, size_t n, jaeger_batc
     if (!batch)
         return jg_fail_oom(err);
     uint32_t resource_base = 0;
+    batch->whole = n > 0;
     for (size_t i = 0; i < n; i++) {
+        batch->whole = batch->whole && batches[i]->whole;
         uint32_t first = batch->group_count, next_base = resource_base;
         append_index(batch, batches[i], NULL, batches[i]->span_count, resource_base);
         for (uint32_t g = first; g < batch->group_count; g++)
@@ -465,6 +469,7 @@ jaeger_status jg_batch_copy_spans(const jaeger_span *spans, size_t n, jaeger_bat
 /** Copy bytes into the batch's own arena. */
 static uint8_t *keep_bytes(jaeger_batch *batch, const void *bytes, size_t len)
 {
+    batch->whole = false;
     if (!batch->arena) {
         jaeger_arena *arena = batch->wire_count < batch->wire_cap ? jaeger_arena_new(0) : NULL;
         wire *w = arena ? wire_new(NULL, 0, release_arena, arena) : NULL;
@@ -551,6 +556,7 @@ void jaeger_batch_filter(jaeger_batch *batch, bool (*keep)(void *user, const jae
     for (uint32_t i = 0; i < batch->span_count; i++)
         if (keep(user, &batch->spans[i]))
             batch->spans[kept++] = batch->spans[i];
+    batch->whole = batch->whole && kept == batch->span_count;
     batch->span_count = kept;
 }
 
@@ -566,6 +572,7 @@ const jaeger_span *jaeger_batch_spans(const jaeger_batch *batch)
 
 jaeger_span *jg_batch_spans_mutable(jaeger_batch *batch)
 {
+    batch->whole = false;
     return batch->spans;
 }
 
@@ -576,6 +583,7 @@ size_t jg_batch_group_count(const jaeger_batch *batch)
 
 jaeger_span_group *jg_batch_groups_mutable(jaeger_batch *batch)
 {
+    batch->whole = false;
     return batch->groups;
 }
 

@@ -10,8 +10,9 @@
 
 /** Spans, or data points of metrics. */
 size_t jg_batch_items(const jaeger_batch *batch);
-/** Message `index` of a batch of metrics: its parts, which together are one request (see model/metrics.h).
- *  @return false: there are no more, or it is a batch of traces */
+/** Part `index` of the message, if the batch is as it came: the parts together are one request. Batches of
+ *  metrics always are; of traces those that nothing was left out of or changed in.
+ *  @return false: there are no more, or it is not */
 bool jg_batch_payload(const jaeger_batch *batch, size_t index, jaeger_str *ret);
 /** One batch of the spans (or metrics: one signal) of all `n`, sharing their wire buffers. Takes nothing: the
  * caller keeps its references.

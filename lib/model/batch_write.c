@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Writing a batch as OTLP: headers anew, spans as they are. A run of spans with one group makes a ScopeSpans,
- * a run with one resource a ResourceSpans.
+ * Writing a batch as OTLP: as it came, if nothing was changed; else headers anew, spans as they are. A run of
+ * spans with one group makes a ScopeSpans, a run with one resource a ResourceSpans.
  */
 #include "core/pb.h"
 #include "model/batch.h"
@@ -44,7 +44,7 @@ size_t jaeger_batch_otlp_size(const jaeger_batch *batch)
     size_t n = jaeger_batch_span_count(batch);
     size_t total = 0;
     jaeger_str part;
-    for (size_t i = 0; jg_batch_payload(batch, i, &part); i++)
+    for (size_t i = 0; jg_batch_payload(batch, i, &part); i++, n = 0)
         total += part.len;
     for (size_t i = 0; i < n;) {
         size_t size;
@@ -73,7 +73,7 @@ void jaeger_batch_write_otlp(const jaeger_batch *batch, void *to)
     size_t n = jaeger_batch_span_count(batch);
     uint8_t *out = to;
     jaeger_str part;
-    for (size_t i = 0; jg_batch_payload(batch, i, &part); out += part.len, i++)
+    for (size_t i = 0; jg_batch_payload(batch, i, &part); out += part.len, i++, n = 0)
         if (part.len)
             memcpy(out, part.ptr, part.len);
     for (size_t i = 0; i < n;) {

@@ -299,21 +299,43 @@ static bool build_headers(jg_grpc_client_call *c, jaeger_arena *arena, const jg_
            add_metadata(c, arena, request->metadata, request->metadata_count);
 }
 
-/** @param ret the framed message: the caller's own, or in `out` */
-static jaeger_status build_body(jg_grpc_client *client, const jg_grpc_request *request, jg_buf *out,
-                                jaeger_str *ret, jaeger_error *err)
+static size_t parts_len(const jg_grpc_request *request)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < request->part_count; i++)
+        len += request->parts[i].len;
+    return len;
+}
+
+/** The message in one piece; in `room` if it is not. ptr NULL: out of memory */
+static jaeger_str join(const jg_grpc_request *request, jg_buf *room)
 {
     jaeger_str message =
         request->framed ? jg_str_skip(request->message, JG_GRPC_PREFIX_BYTES) : request->message;
+    if (!request->part_count)
+        return message;
+    jg_buf_str(room, message);
+    for (size_t i = 0; i < request->part_count; i++)
+        jg_buf_str(room, request->parts[i]);
+    return jg_buf_ok(room) ? jg_buf_view(room) : (jaeger_str){0};
+}
+
+/** @param ret the framed message: the caller's own, before its parts, or in `out` */
+static jaeger_status build_body(jg_grpc_client *client, const jg_grpc_request *request, jg_buf *out,
+                                jaeger_str *ret, jaeger_error *err)
+{
     uint8_t prefix[JG_GRPC_PREFIX_BYTES] = {0};
-    if (message.len > JG_GRPC_SEND_BYTES_MAX)
+    size_t len = request->message.len + parts_len(request) - (request->framed ? sizeof prefix : 0);
+    if (len > JG_GRPC_SEND_BYTES_MAX)
         return jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "trying to send message larger than max (%zu vs. %u)",
-                       message.len, JG_GRPC_SEND_BYTES_MAX);
+                       len, JG_GRPC_SEND_BYTES_MAX);
     if (request->framed && !coding_of(client)) {
         *ret = request->message;
         return JAEGER_OK;
     }
-    if (!coding_of(client) && !jg_buf_reserve(out, sizeof prefix + message.len))
+    JG_AUTO_BUF jg_buf joined = JG_BUF_INIT(JG_GRPC_SEND_BYTES_MAX);
+    jaeger_str message = join(request, &joined);
+    if ((len && !message.ptr) || (!coding_of(client) && !jg_buf_reserve(out, sizeof prefix + len)))
         return jg_fail_oom(err);
     jg_buf_append(out, prefix, sizeof prefix);
     if (coding_of(client))
@@ -421,7 +443,13 @@ jaeger_status jg_grpc_call(jg_grpc_client *client, const jg_grpc_request *reques
     jaeger_status status = JAEGER_UNAVAILABLE;
     bool again = true;
     for (int tries = 0; again && tries < TRIES_MAX; tries++) {
-        jg_grpc_client_call c = {.client = client, .body = framed, .deadline_ns = deadline_ns};
+        jg_grpc_client_call c = {
+            .client = client, .body = framed, .body_len = framed.len, .deadline_ns = deadline_ns};
+        if (framed.ptr == request->message.ptr) {
+            c.parts = request->parts;
+            c.part_count = request->part_count;
+            c.body_len += parts_len(request);
+        }
         if (!build_headers(&c, arena, request))
             return jg_fail_oom(&call->error);
         status = try_call(&c, request, call);

@@ -33,6 +33,8 @@ typedef struct jg_grpc_request {
     /** Each message of the answer, on the calling thread; not OK: the call is cancelled and returns that. */
     jaeger_status (*on_message)(void *user, jaeger_str message, jaeger_call *call);
     void *user;
+    const jaeger_str *parts; /* more of the message, behind `message`, which is framed; NULL: none */
+    size_t part_count;
     bool framed; /* message begins with its prefix (net/grpc_wire.h), as one that is not compressed */
 } jg_grpc_request;
 

@@ -276,9 +276,9 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, siz
     jg_grpc_client_call *call = nghttp2_session_get_stream_user_data(session, id);
     if (!call) /* it went away; its reset follows */
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    size_t n = JG_MIN(size, call->body.len - call->body_at);
+    size_t n = JG_MIN(size, call->body_len - call->body_at);
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (call->body_at + n == call->body.len)
+    if (call->body_at + n == call->body_len)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)n;
 }
@@ -292,10 +292,22 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     jg_grpc_client_call *call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (!call)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    int code = jg_h2_put_data(&conn->h2, head, call->body.ptr + call->body_at, len);
-    if (code == 0)
-        call->body_at += len;
-    return code;
+    uint8_t *out = jg_h2_put_data(&conn->h2, head, len);
+    if (!out)
+        return NGHTTP2_ERR_WOULDBLOCK;
+    call->body_at += len;
+    while (len) {
+        if (!call->body.len) { /* on to the next part */
+            call->body = call->parts[call->part_at++];
+            continue;
+        }
+        size_t n = JG_MIN(len, call->body.len);
+        memcpy(out, call->body.ptr, n);
+        call->body = jg_str_skip(call->body, n);
+        out += n;
+        len -= n;
+    }
+    return 0;
 }
 
 void jg_grpc_client_begin(jg_post *post)

@@ -53,6 +53,8 @@ typedef struct jg_grpc_client_call {
     nghttp2_nv *nv;
     size_t nv_count;
     jaeger_str body; /* framed */
+    const jaeger_str *parts;
+    size_t part_count, body_len; /* what follows the body; the bytes of all */
     uint64_t deadline_ns;
 
     /* the loop's */
@@ -60,7 +62,7 @@ typedef struct jg_grpc_client_call {
     jg_grpc_client_conn *conn; /* NULL: not on a connection */
     struct jg_grpc_client_call *next, *prev;
     int32_t id;
-    size_t body_at, held; /* held: bytes of the stream's window not yet given back */
+    size_t body_at, part_at, held; /* held: bytes of the stream's window not yet given back */
     uint8_t prefix[JG_GRPC_PREFIX_BYTES];
     unsigned prefix_len;
     jg_grpc_answer *filling; /* being received */

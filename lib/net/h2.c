@@ -131,15 +131,14 @@ static ssize_t gather(jg_h2 *h2, uint8_t *slab)
     return (ssize_t)h2->gathered;
 }
 
-int jg_h2_put_data(jg_h2 *h2, const uint8_t *head, const void *body, size_t len)
+uint8_t *jg_h2_put_data(jg_h2 *h2, const uint8_t *head, size_t len)
 {
     uint8_t *at = jg_loop_slab(h2->loop) + h2->gathered;
     if (h2->gathered + FRAME_HEAD_BYTES + len > JG_LOOP_SLAB_BYTES - CHUNK_BYTES)
-        return NGHTTP2_ERR_WOULDBLOCK; /* after what is gathered was written */
+        return NULL; /* after what is gathered was written */
     memcpy(at, head, FRAME_HEAD_BYTES);
-    memcpy(at + FRAME_HEAD_BYTES, body, len);
     h2->gathered += FRAME_HEAD_BYTES + len;
-    return 0;
+    return at + FRAME_HEAD_BYTES;
 }
 
 /** Write as far as the socket takes it. @return bytes written, or FAILED */

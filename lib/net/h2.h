@@ -36,9 +36,10 @@ typedef struct jg_h2 {
 bool jg_h2_start(jg_h2 *h2, int fd, bool handshake) JG_MUST_CHECK;
 /** Something was submitted to the session: write at the end of the round. */
 void jg_h2_schedule(jg_h2 *h2);
-/** nghttp2's send_data callback for bodies that are read with NGHTTP2_DATA_FLAG_NO_COPY: the frame goes
- * straight to the bytes that are about to be written. @return what that callback has to return */
-int jg_h2_put_data(jg_h2 *h2, const uint8_t *head, const void *body, size_t len);
+/** For nghttp2's send_data callback, of bodies that are read with NGHTTP2_DATA_FLAG_NO_COPY: a frame of `len`
+ * bytes is put straight to what is about to be written. @return where the caller puts its bytes; NULL: no
+ * room now (NGHTTP2_ERR_WOULDBLOCK) */
+uint8_t *jg_h2_put_data(jg_h2 *h2, const uint8_t *head, size_t len);
 /** Close at the end of the round, without more writing. */
 void jg_h2_abort(jg_h2 *h2);
 
