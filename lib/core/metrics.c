@@ -14,12 +14,10 @@
 #define SERIES_MAX                                                                                           \
     10000u /* labels come from configuration and protocol names; a bug must not grow without end */
 
-typedef enum { COUNTER, GAUGE, HISTOGRAM } metric_kind;
-
 struct jg_metric {
     struct jg_metric *next;
     char *labels; /* a="b",c="d" */
-    metric_kind kind;
+    jg_metric_kind kind;
     const double *bounds;
     size_t bound_count;
     double value; /* histogram: sum */
@@ -29,7 +27,7 @@ struct jg_metric {
 typedef struct family {
     struct family *next;
     char *name, *help;
-    metric_kind kind;
+    jg_metric_kind kind;
     jg_metric *series, **last;
 } family;
 
@@ -84,7 +82,7 @@ void jg_metrics_free(jg_metrics *metrics)
     jg_free(metrics);
 }
 
-static family *find_family(jg_metrics *metrics, const char *name, const char *help, metric_kind kind)
+static family *find_family(jg_metrics *metrics, const char *name, const char *help, jg_metric_kind kind)
 {
     for (family *f = metrics->families; f; f = f->next)
         if (strcmp(f->name, name) == 0)
@@ -130,7 +128,7 @@ static bool label_text(jg_buf *out, const jaeger_pair *labels, size_t count)
 }
 
 static jg_metric *series(jg_metrics *metrics, const char *name, const char *help, const jaeger_pair *labels,
-                         size_t count, metric_kind kind, const double *bounds, size_t bound_count)
+                         size_t count, jg_metric_kind kind, const double *bounds, size_t bound_count)
 {
     if (!metrics || bound_count > BOUNDS_MAX)
         return &nobody;
@@ -167,20 +165,20 @@ static jg_metric *series(jg_metrics *metrics, const char *name, const char *help
 jg_metric *jg_metrics_counter(jg_metrics *metrics, const char *name, const char *help,
                               const jaeger_pair *labels, size_t count)
 {
-    return series(metrics, name, help, labels, count, COUNTER, NULL, 0);
+    return series(metrics, name, help, labels, count, JG_METRIC_COUNTER, NULL, 0);
 }
 
 jg_metric *jg_metrics_gauge(jg_metrics *metrics, const char *name, const char *help,
                             const jaeger_pair *labels, size_t count)
 {
-    return series(metrics, name, help, labels, count, GAUGE, NULL, 0);
+    return series(metrics, name, help, labels, count, JG_METRIC_LEVEL, NULL, 0);
 }
 
 jg_metric *jg_metrics_histogram(jg_metrics *metrics, const char *name, const char *help,
                                 const jaeger_pair *labels, size_t count, const double *bounds,
                                 size_t bound_count)
 {
-    return series(metrics, name, help, labels, count, HISTOGRAM, bounds, bound_count);
+    return series(metrics, name, help, labels, count, JG_METRIC_DISTRIBUTION, bounds, bound_count);
 }
 
 void jg_metrics_on_scrape(jg_metrics *metrics, void (*fill)(void *user), void *user)
@@ -300,12 +298,12 @@ static void write_family(jg_buf *out, const family *f, const jg_metrics_style *s
     const char *unit = style->unit_of ? style->unit_of(f->name) : NULL,
                *fixed = style->labels ? style->labels : "";
     bool add_unit = unit && !ends_in(f->name, unit);
-    bool add_total = style->total && f->kind == COUNTER && !ends_in(f->name, "total");
+    bool add_total = style->total && f->kind == JG_METRIC_COUNTER && !ends_in(f->name, "total");
     (void)snprintf(name, sizeof name, "%s%s%s%s", f->name, add_unit ? "_" : "", add_unit ? unit : "",
                    add_total ? "_total" : "");
     jg_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, f->help, name, type_names[f->kind]);
     for (const jg_metric *m = f->series; m; m = m->next) {
-        if (f->kind == HISTOGRAM)
+        if (f->kind == JG_METRIC_DISTRIBUTION)
             write_histogram(out, name, fixed, m);
         else
             write_sample(out, name, "", fixed, m->labels, NULL, jg_metric_value(m));
@@ -322,6 +320,29 @@ void jg_metrics_write_styled(jg_metrics *metrics, const jg_metrics_style *style,
     for (const family *f = metrics->families; f; f = f->next)
         if (!style->skip || !style->skip(f->name))
             write_family(out, f, style);
+    (void)pthread_mutex_unlock(&metrics->mutex);
+}
+
+void jg_metrics_each(jg_metrics *metrics, void (*see)(void *user, const jg_metric_view *view), void *user)
+{
+    if (!metrics)
+        return;
+    (void)pthread_mutex_lock(&metrics->mutex);
+    for (scrape_hook *h = metrics->hooks; h; h = h->next)
+        h->fill(h->user);
+    for (const family *f = metrics->families; f; f = f->next)
+        for (const jg_metric *m = f->series; m; m = m->next) {
+            jg_metric_view view = {.name = f->name,
+                                   .help = f->help,
+                                   .labels = m->labels,
+                                   .kind = f->kind,
+                                   .value = jg_metric_value(m),
+                                   .bounds = m->bounds,
+                                   .bound_count = m->bound_count};
+            for (size_t i = 0; i <= m->bound_count; i++)
+                view.buckets[i] = __atomic_load_n(&m->buckets[i], __ATOMIC_RELAXED);
+            see(user, &view);
+        }
     (void)pthread_mutex_unlock(&metrics->mutex);
 }
 

@@ -46,4 +46,19 @@ typedef struct jg_metrics_style {
 } jg_metrics_style;
 void jg_metrics_write_styled(jg_metrics *metrics, const jg_metrics_style *style, jg_buf *out);
 
+typedef enum jg_metric_kind { JG_METRIC_COUNTER, JG_METRIC_LEVEL, JG_METRIC_DISTRIBUTION } jg_metric_kind;
+/** One series as it is now. */
+typedef struct jg_metric_view {
+    const char *name, *help;
+    const char *labels; /* a="b",c="d" with \\, \" and \n escaped */
+    jg_metric_kind kind;
+    double value; /* distribution: the sum */
+    const double *bounds;
+    size_t bound_count;
+    uint64_t buckets[33]; /* bound_count + 1 of them; not summed up */
+} jg_metric_view;
+/** Look at all series, those of one name after another, as a scrape would. The registry is locked meanwhile.
+ */
+void jg_metrics_each(jg_metrics *metrics, void (*see)(void *user, const jg_metric_view *view), void *user);
+
 #endif

@@ -31,6 +31,7 @@ struct jaeger_service {
     jaeger_host host;
     jg_graph graph;
     jg_exposition *exposition;
+    jg_push *push;
     bool started, stopped;
     pthread_mutex_t callers_mutex; /* guards accepting, callers */
     pthread_cond_t callers_gone;
@@ -207,13 +208,13 @@ jaeger_status jaeger_service_start(jaeger_service *s, jaeger_error *err)
         return jg_fail(err, JAEGER_FAILED_PRECONDITION, "a service can be started once");
     s->started = true;
     jaeger_log(&s->logger, JAEGER_INFO, "Starting jaeger... Version=%s", JAEGER_VERSION);
-    if (s->telemetry.periodic_count)
+    if (s->telemetry.console_count)
         jaeger_log(&s->logger, JAEGER_WARN,
-                   "service::telemetry::metrics::readers: periodic readers are not sent, only pull readers "
-                   "are served "
-                   "count=%zu",
-                   s->telemetry.periodic_count);
+                   "service::telemetry::metrics::readers: nothing is written to the console count=%zu",
+                   s->telemetry.console_count);
     jaeger_status status = jg_exposition_start(&s->telemetry, s->net, s->metrics, &s->exposition, err);
+    if (status == JAEGER_OK)
+        status = jg_push_start(&s->telemetry, s->net, s->metrics, &s->logger, &s->push, err);
     if (status == JAEGER_OK)
         status = jg_graph_start(&s->graph, err);
     if (status != JAEGER_OK) {
@@ -252,6 +253,8 @@ void jaeger_service_stop(jaeger_service *s, uint64_t timeout_ns)
     jg_host_set_state(&s->host, JG_STATE_STOPPING);
     wait_for_callers(s, deadline_ns);
     jg_graph_stop(&s->graph, deadline_ns);
+    jg_push_stop(s->push, deadline_ns);
+    s->push = NULL;
     jg_exposition_stop(s->exposition, deadline_ns);
     s->exposition = NULL;
     jaeger_log(&s->logger, JAEGER_INFO, "Shutdown complete.");

@@ -269,6 +269,82 @@ static void decode_pull(decoder *d, const jaeger_config *pull)
         d->t->reader_count++;
 }
 
+#define PUSH(member) .offset = offsetof(jg_push_reader, member)
+static const jaeger_field push_fields[] = {
+    {.name = "endpoint", .kind = JAEGER_FIELD_STR, PUSH(endpoint), .required = true},
+    {.name = "protocol",
+     .kind = JAEGER_FIELD_ENUM,
+     PUSH(protocol),
+     .fallback = "http/protobuf",
+     .choices = "http/protobuf|grpc"},
+    {.name = "certificate", .kind = JAEGER_FIELD_STR, PUSH(certificate)},
+    {.name = "client_certificate", .kind = JAEGER_FIELD_STR, PUSH(client_certificate)},
+    {.name = "client_key", .kind = JAEGER_FIELD_STR, PUSH(client_key)},
+    {.name = "headers", .kind = JAEGER_FIELD_PAIRS, PUSH(headers)},
+    {.name = "headers_list", .kind = JAEGER_FIELD_STR, PUSH(headers_list)},
+    {.name = "compression",
+     .kind = JAEGER_FIELD_ENUM,
+     PUSH(compression),
+     .fallback = "none",
+     .choices = "none|gzip"},
+    {.name = "temporality_preference",
+     .kind = JAEGER_FIELD_ENUM,
+     PUSH(temporality),
+     .fallback = "cumulative",
+     .choices = "cumulative"},
+    {.name = "default_histogram_aggregation",
+     .kind = JAEGER_FIELD_ENUM,
+     PUSH(aggregation),
+     .fallback = "explicit_bucket_histogram",
+     .choices = "explicit_bucket_histogram"},
+    {.name = "insecure", .kind = JAEGER_FIELD_BOOL, PUSH(insecure)},
+    {.name = "timeout", .kind = JAEGER_FIELD_U64, PUSH(timeout_ms), .fallback = "10000"},
+    {0}};
+
+typedef struct periodic_config {
+    uint64_t interval_ms, timeout_ms;
+    const jaeger_config *exporter, *producers, *cardinality_limits;
+} periodic_config;
+#define PERIODIC(member) .offset = offsetof(periodic_config, member)
+static const jaeger_field periodic_fields[] = {
+    {.name = "interval", .kind = JAEGER_FIELD_U64, PERIODIC(interval_ms), .fallback = "60000"},
+    {.name = "timeout", .kind = JAEGER_FIELD_U64, PERIODIC(timeout_ms), .fallback = "30000"},
+    {.name = "exporter", .kind = JAEGER_FIELD_NODE, PERIODIC(exporter)},
+    {.name = "producers", .kind = JAEGER_FIELD_NODE, PERIODIC(producers)},
+    {.name = "cardinality_limits", .kind = JAEGER_FIELD_NODE, PERIODIC(cardinality_limits)},
+    {0}};
+
+static void decode_periodic(decoder *d, const jaeger_config *node)
+{
+    static const char *const exporter_keys[] = {"otlp", "console", NULL};
+    jaeger_error err;
+    periodic_config c;
+    if (jaeger_config_bind(node, periodic_fields, &c, &err) != JAEGER_OK) {
+        jg_report_add(d->report, "%s", err.message);
+        return;
+    }
+    const jaeger_config *otlp = jaeger_config_get(c.exporter, "otlp");
+    if (!only_keys(d, c.exporter, exporter_keys))
+        return;
+    if (!otlp && jaeger_config_get(c.exporter, "console")) {
+        d->t->console_count++;
+    } else if (!otlp) {
+        fault_at(d, node, "no valid exporter: a periodic reader needs exporter::otlp or exporter::console");
+    } else if (!c.interval_ms) {
+        fault_at(d, node, "interval must be positive");
+    } else if (d->t->push_count == JG_PUSH_READERS_MAX) {
+        fault_at(d, node, "too many periodic readers");
+    } else {
+        jg_push_reader *reader = &d->t->pushes[d->t->push_count];
+        if (jaeger_config_bind(otlp, push_fields, reader, &err) != JAEGER_OK) {
+            jg_report_add(d->report, "%s", err.message);
+            return;
+        }
+        reader->interval_ms = c.interval_ms;
+        d->t->push_count++;
+    }
+}
+
 static void decode_readers(decoder *d, const jaeger_config *readers)
 {
     static const char *const keys[] = {"pull", "periodic", NULL};
@@ -282,7 +358,7 @@ static void decode_readers(decoder *d, const jaeger_config *readers)
         else if (jaeger_config_get(reader, "pull"))
             decode_pull(d, jaeger_config_get(reader, "pull"));
         else if (jaeger_config_get(reader, "periodic"))
-            d->t->periodic_count++;
+            decode_periodic(d, jaeger_config_get(reader, "periodic"));
         else
             fault_at(d, reader, "must have pull or periodic");
     }
@@ -303,7 +379,7 @@ static void decode_metrics(decoder *d, const metrics_config *config)
             jg_report_add(d->report, "%s", err.message);
     }
     if (d->t->metrics_level == JG_METRICS_NONE)
-        d->t->reader_count = 0;
+        d->t->reader_count = d->t->push_count = d->t->console_count = 0;
     if (config->views && d->t->metrics_level != JG_METRICS_DETAILED)
         fault_at(d, config->views, "views can only be set when level is detailed");
 }

@@ -29,7 +29,21 @@ typedef struct jg_pull_reader {
     bool without_scope_info, without_type_suffix, without_units;
 } jg_pull_reader;
 
+/** Where metrics are sent to, every now and then. */
+typedef struct jg_push_reader {
+    uint64_t interval_ms;
+    jaeger_str endpoint, certificate, client_certificate, client_key, headers_list;
+    jaeger_pair_list headers;
+    int protocol;                 /* jg_push_protocol */
+    int compression;              /* index into none|gzip */
+    int temporality, aggregation; /* one choice each */
+    bool insecure;
+    uint64_t timeout_ms;
+} jg_push_reader;
+typedef enum jg_push_protocol { JG_PUSH_HTTP, JG_PUSH_GRPC } jg_push_protocol;
+
 #define JG_PULL_READERS_MAX        8
+#define JG_PUSH_READERS_MAX        8
 #define JG_RESOURCE_ATTRIBUTES_MAX 64
 
 typedef struct jg_telemetry {
@@ -41,7 +55,9 @@ typedef struct jg_telemetry {
     jg_metrics_level metrics_level;
     jg_pull_reader readers[JG_PULL_READERS_MAX];
     size_t reader_count;
-    size_t periodic_count; /* readers that would push; they are not served */
+    jg_push_reader pushes[JG_PUSH_READERS_MAX];
+    size_t push_count;
+    size_t console_count; /* readers that would write to the console; they do not */
     jaeger_pair resource[JG_RESOURCE_ATTRIBUTES_MAX];
     size_t resource_count;
 } jg_telemetry;
@@ -61,6 +77,18 @@ jaeger_status jg_exposition_start(const jg_telemetry *telemetry, struct jg_net *
                                   jg_exposition **ret, jaeger_error *err) JG_MUST_CHECK;
 /** Accepts NULL. */
 void jg_exposition_stop(jg_exposition *exposition, uint64_t deadline_ns);
+
+/* service/push.c */
+/** Periodic readers: a thread each. */
+typedef struct jg_push jg_push;
+/** @return INVALID_ARGUMENT: an endpoint or a certificate file */
+jaeger_status jg_push_start(const jg_telemetry *telemetry, struct jg_net *net, jg_metrics *metrics,
+                            const jaeger_logger *log, jg_push **ret, jaeger_error *err) JG_MUST_CHECK;
+/** Sends once more. Accepts NULL. */
+void jg_push_stop(jg_push *push, uint64_t deadline_ns);
+/** All metrics as an ExportMetricsServiceRequest. */
+void jg_push_write(const jg_telemetry *telemetry, jg_metrics *metrics, uint64_t start_unix_ns,
+                   uint64_t now_unix_ns, jg_buf *out);
 
 /* service/process_metrics.c */
 typedef struct jg_process_metrics {

@@ -7,11 +7,17 @@ storm.py --build BUILD [--rate SPANS_PER_S] [--seconds N]
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import tempfile
 import time
 
 from forward import OURS, PROMETHEUS, arrived, free_ports, usage, wait_port
+
+
+def private_kb(pid):
+    """Without the pages of the queue's file, which the kernel drops when it wants to."""
+    return int(re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1))
 
 
 def main():
@@ -42,7 +48,9 @@ def main():
         destination = subprocess.Popen([agent, "--config", folder / "sink.yaml"], stderr=subprocess.DEVNULL)
         wait_port(destination, sink_metrics)
         begin, acknowledged = time.monotonic(), load["acknowledged_spans"]
+        private = private_kb(front.pid)
         while arrived(sink_metrics) < acknowledged and time.monotonic() < begin + 120:
+            private = max(private, private_kb(front.pid))
             time.sleep(0.1)
         seconds, got = time.monotonic() - begin, int(arrived(sink_metrics))
         cpu, peak_kb = usage(front.pid)
@@ -50,6 +58,7 @@ def main():
                           "ack_p50_ms": load["ack_p50_ms"], "ack_p99_ms": load["ack_p99_ms"], "arrived": got,
                           "drained_in_s": round(seconds, 1), "cpu_s": round(cpu, 2),
                           "peak_rss_mb_while_down": round(storm_kb / 1024), "peak_rss_mb": round(peak_kb / 1024),
+                          "private_mb_while_draining": round(private / 1024),
                           "disk_mb": round(disk / 1e6)}))
     finally:
         for process in (front, destination):

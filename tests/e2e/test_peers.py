@@ -115,6 +115,28 @@ def test_metrics_pass_a_collector(tmp_path, otelcol):
         shows.stop()
 
 
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_own_metrics_are_pushed(tmp_path, protocol):
+    """Periodic readers: our own metrics to a second process, over each protocol."""
+    shows = SpanMetrics(folder(tmp_path, "shows"), "metrics: {receivers: [otlp], exporters: [prometheus]}", "").start()
+    port = shows.grpc if protocol == "grpc" else shows.http
+    tells = SpanMetrics(folder(tmp_path, "tells"), "traces: {receivers: [otlp], exporters: [nop]}", "nop: ")
+    text = tells.config.read_text().replace("readers: [", f"readers: [{{periodic: {{interval: 200, exporter: {{otlp: {{"
+                                            f"endpoint: 'http://127.0.0.1:{port}', protocol: {protocol}}}}}}}}}, ")
+    tells.config.write_text(text)
+    tells.start()
+    try:
+        tells.send("buy")
+        deadline = time.monotonic() + 60
+        while not any("otelcol_receiver_accepted_spans_total{" in line and 'receiver="otlp"' in line and line.endswith(" 1")
+                      for line in shows.scrape().splitlines()):
+            assert time.monotonic() < deadline, shows.scrape() + tells.output()
+            time.sleep(0.1)
+    finally:
+        assert tells.stop() == 0
+        shows.stop()
+
+
 def test_prometheus_scrapes_span_metrics_and_the_monitor_page_reads_them(tmp_path):
     try:
         peers.prometheus_binary()

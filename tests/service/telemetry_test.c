@@ -62,7 +62,8 @@ static void keys_are_read(void **state)
         "  readers:\n"
         "    - pull: {exporter: {prometheus: {host: 0.0.0.0, port: 1234, without_type_suffix: false,\n"
         "        with_resource_constant_labels: {included: [service.*]}}}}\n"
-        "    - periodic: {exporter: {otlp: {endpoint: x}}}\n"
+        "    - periodic: {interval: 500, exporter: {otlp: {endpoint: x, protocol: grpc, timeout: 7}}}\n"
+        "    - periodic: {exporter: {console: {}}}\n"
         "resource: {service.name: shop, service.instance.id: null, team: blue}\n");
     assert_string_equal((const char *)r.report.text.data, "");
     assert_int_equal(r.t.level, JAEGER_WARN);
@@ -72,7 +73,12 @@ static void keys_are_read(void **state)
                "\"zone\":\"a\",\"resource\":{\"service.name\":\"shop\",\"service.version\":\"" JAEGER_VERSION
                "\",\"team\":\"blue\"}");
     assert_int_equal(r.t.reader_count, 1);
-    assert_int_equal(r.t.periodic_count, 1);
+    assert_int_equal(r.t.push_count, 1);
+    assert_int_equal(r.t.console_count, 1);
+    assert_str(r.t.pushes[0].endpoint, "x");
+    assert_int_equal(r.t.pushes[0].protocol, JG_PUSH_GRPC);
+    assert_int_equal(r.t.pushes[0].interval_ms, 500);
+    assert_int_equal(r.t.pushes[0].timeout_ms, 7);
     assert_int_equal(r.t.readers[0].port, 1234);
     assert_false(r.t.readers[0].without_type_suffix);
     assert_true(r.t.readers[0].without_units);
@@ -111,6 +117,13 @@ static void bad_sections_are_refused(void **state)
         {"metrics: {address: x}", "has invalid keys: address"},
         {"metrics: {readers: []}", "reader should exist when metric level is not none"},
         {"metrics: {readers: [{}]}", "must have pull or periodic"},
+        {"metrics: {readers: [{periodic: {}}]}", "no valid exporter: a periodic reader needs exporter::otlp"},
+        {"metrics: {readers: [{periodic: {exporter: {otlp: {}}}}]}", "endpoint: non zero value required"},
+        {"metrics: {readers: [{periodic: {interval: 0, exporter: {otlp: {endpoint: x}}}}]}",
+         "interval must be positive"},
+        {"metrics: {readers: [{periodic: {exporter: {otlp: {endpoint: x, protocol: http/json}}}}]}",
+         "protocol"},
+        {"metrics: {readers: [{periodic: {exporter: {file: {}}}}]}", "invalid keys: file"},
         {"metrics: {readers: [{pull: {exporter: {}}}]}", "needs exporter::prometheus"},
         {"metrics: {readers: [{pull: {exporter: {prometheus: {prot: 1}}}}]}", "has invalid keys: prot"},
         {"metrics: {readers: [{pull: {exporter: {prometheus: {port: 70000}}}}]}", "at most 65535"},

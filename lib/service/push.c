@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Periodic readers of service::telemetry: the service's own metrics as OTLP, sent every interval by a thread
+ * for each reader, and once more at the stop. Sums are cumulative. Keys:
+ * go.opentelemetry.io/contrib/otelconf; spec: opentelemetry-proto metrics/v1/metrics.proto.
+ */
+#include "core/alloc.h"
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/str.h"
+#include "model/metrics.h"
+#include "model/otlp_fields.h"
+#include "net/grpc_client.h"
+#include "net/http_client.h"
+#include "service/telemetry.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#define MESSAGE_BYTES_MAX (16u << 20)
+#define ANSWER_BYTES_MAX  (64u << 10)
+#define LAST_NS           (1 * JG_NS_PER_S) /* for what is sent at the stop */
+#define HEADERS_MAX       32
+#define EXPORT            "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+
+typedef struct pusher {
+    const jg_telemetry *telemetry;
+    const jg_push_reader *reader;
+    jg_metrics *metrics;
+    const jaeger_logger *log;
+    jaeger_pair headers[HEADERS_MAX];
+    char url[512];
+    jg_http_client_settings http_settings;
+    jg_grpc_client_settings grpc_settings;
+    jg_http_client *http;
+    jg_grpc_client *grpc;
+    uint64_t start_unix_ns;
+    bool failing; /* told */
+    pthread_t thread;
+    bool has_thread;
+    int cancelled;              /* atomic */
+    pthread_mutex_t stop_mutex; /* guards what follows */
+    pthread_cond_t stop_cond;
+    bool stopping;
+} pusher;
+
+struct jg_push {
+    size_t count;
+    pusher pushers[JG_PUSH_READERS_MAX];
+};
+
+/* ---- the message ---- */
+
+typedef struct writer {
+    jg_buf *out;
+    const char *name; /* of the open metric; NULL: none */
+    size_t metric, data;
+    uint64_t start_unix_ns, now_unix_ns;
+} writer;
+
+static void write_text_attr(jg_buf *out, uint32_t number, jaeger_str key, jaeger_str value)
+{
+    size_t pair = jg_pb_begin(out, number, 1);
+    jg_pb_write_str(out, JG_OTLP_KEY_VALUE_KEY, key);
+    size_t any = jg_pb_begin(out, JG_OTLP_KEY_VALUE_VALUE, 1);
+    jg_pb_write_str(out, JG_OTLP_ANY_STRING, value);
+    jg_pb_end(out, any, 1);
+    jg_pb_end(out, pair, 1);
+}
+
+/** a="b",c="d" as attributes. */
+static void write_labels(jg_buf *out, uint32_t number, const char *labels)
+{
+    for (const char *at = labels; at && *at;) {
+        char value[512];
+        size_t len = 0, key_len = strcspn(at, "=");
+        const char *key = at;
+        if (at[key_len] != '=' || at[key_len + 1] != '"')
+            return;
+        for (at += key_len + 2; *at && *at != '"'; at++) {
+            if (*at == '\\' && at[1])
+                at++;
+            if (len < sizeof value)
+                value[len++] = at[-1] == '\\' && *at == 'n' ? '\n' : *at;
+        }
+        at += *at == '"';
+        at += *at == ',';
+        write_text_attr(out, number, (jaeger_str){key, key_len}, (jaeger_str){value, len});
+    }
+}
+
+static void close_metric(writer *w)
+{
+    if (!w->name)
+        return;
+    jg_pb_end(w->out, w->data, 3);
+    jg_pb_end(w->out, w->metric, 3);
+    w->name = NULL;
+}
+
+static void open_metric(writer *w, const jg_metric_view *view)
+{
+    static const uint32_t kinds[] = {JG_METRIC_SUM, JG_METRIC_GAUGE, JG_METRIC_HISTOGRAM};
+    close_metric(w);
+    w->name = view->name;
+    w->metric = jg_pb_begin(w->out, JG_OTLP_METRICS_ITEMS, 3);
+    jg_pb_write_str(w->out, JG_OTLP_METRIC_NAME, jg_str(view->name));
+    jg_pb_write_str(w->out, JG_OTLP_METRIC_DESCRIPTION, jg_str(view->help));
+    w->data = jg_pb_begin(w->out, kinds[view->kind], 3);
+    if (view->kind != JG_METRIC_LEVEL)
+        jg_pb_write_varint(w->out, JG_OTLP_DATA_TEMPORALITY, JG_TEMPORALITY_CUMULATIVE);
+    if (view->kind == JG_METRIC_COUNTER)
+        jg_pb_write_varint(w->out, JG_OTLP_DATA_MONOTONIC, 1);
+}
+
+static void write_distribution(jg_buf *out, const jg_metric_view *view)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i <= view->bound_count; i++)
+        count += view->buckets[i];
+    jg_pb_write_fixed64(out, JG_OTLP_HISTOGRAM_COUNT, count);
+    jg_pb_write_double(out, JG_OTLP_HISTOGRAM_SUM, view->value);
+    jg_pb_write_bytes(out, JG_OTLP_HISTOGRAM_COUNTS, view->buckets, 8 * (view->bound_count + 1));
+    jg_pb_write_bytes(out, JG_OTLP_HISTOGRAM_BOUNDS, view->bounds, 8 * view->bound_count);
+    write_labels(out, JG_OTLP_HISTOGRAM_ATTRIBUTES, view->labels);
+}
+
+static void write_point(void *user, const jg_metric_view *view)
+{
+    writer *w = user;
+    if (!w->name || strcmp(w->name, view->name) != 0)
+        open_metric(w, view);
+    size_t point = jg_pb_begin(w->out, JG_OTLP_DATA_POINTS, 2);
+    jg_pb_write_fixed64(w->out, JG_OTLP_POINT_START, w->start_unix_ns);
+    jg_pb_write_fixed64(w->out, JG_OTLP_POINT_TIME, w->now_unix_ns);
+    if (view->kind == JG_METRIC_DISTRIBUTION) {
+        write_distribution(w->out, view);
+    } else {
+        jg_pb_write_double(w->out, JG_OTLP_NUMBER_DOUBLE, view->value);
+        write_labels(w->out, JG_OTLP_NUMBER_ATTRIBUTES, view->labels);
+    }
+    jg_pb_end(w->out, point, 2);
+}
+
+void jg_push_write(const jg_telemetry *telemetry, jg_metrics *metrics, uint64_t start_unix_ns,
+                   uint64_t now_unix_ns, jg_buf *out)
+{
+    writer w = {.out = out, .start_unix_ns = start_unix_ns, .now_unix_ns = now_unix_ns};
+    size_t all = jg_pb_begin(out, JG_OTLP_RESOURCE_METRICS, 3);
+    size_t resource = jg_pb_begin(out, JG_OTLP_METRICS_OWNER, 2);
+    for (size_t i = 0; i < telemetry->resource_count; i++)
+        write_text_attr(out, JG_OTLP_RESOURCE_ATTRIBUTES, telemetry->resource[i].key,
+                        telemetry->resource[i].value);
+    jg_pb_end(out, resource, 2);
+    size_t items = jg_pb_begin(out, JG_OTLP_METRICS_ITEMS, 3);
+    size_t scope = jg_pb_begin(out, JG_OTLP_METRICS_OWNER, 1);
+    jg_pb_write_str(out, JG_OTLP_SCOPE_NAME, JAEGER_STR("libjaeger"));
+    jg_pb_write_str(out, JG_OTLP_SCOPE_VERSION, JAEGER_STR(JAEGER_VERSION));
+    jg_pb_end(out, scope, 1);
+    jg_metrics_each(metrics, write_point, &w);
+    close_metric(&w);
+    jg_pb_end(out, items, 3);
+    jg_pb_end(out, all, 3);
+}
+
+/* ---- sending ---- */
+
+static jaeger_status post(pusher *p, jaeger_str body, jaeger_call *call)
+{
+    jg_http_client_request request = {.url = p->url, .body = body, .content_type = "application/x-protobuf"};
+    jg_http_answer answer = {.body = JG_BUF_INIT(ANSWER_BYTES_MAX)};
+    jaeger_status status = jg_http_client_send(p->http, &request, &answer, call);
+    if (status == JAEGER_OK && (answer.status < 200 || answer.status > 299))
+        status = jg_fail(&call->error, JAEGER_UNAVAILABLE, "HTTP status %d", answer.status);
+    jg_buf_done(&answer.body);
+    return status;
+}
+
+static void push_once(pusher *p, uint64_t timeout_ns, const int *cancelled)
+{
+    JG_AUTO_BUF jg_buf message = JG_BUF_INIT(MESSAGE_BYTES_MAX);
+    JG_AUTO_BUF jg_buf answer = JG_BUF_INIT(ANSWER_BYTES_MAX);
+    jaeger_call call = JAEGER_CALL_INIT;
+    call.deadline_ns = jg_clock_mono_ns() + timeout_ns;
+    call.cancelled = cancelled;
+    jg_push_write(p->telemetry, p->metrics, p->start_unix_ns, jg_clock_unix_ns(), &message);
+    jaeger_status status = !jg_buf_ok(&message) ? jg_fail_oom(&call.error)
+                           : p->http            ? post(p, jg_buf_view(&message), &call)
+                                     : jg_grpc_unary(p->grpc, EXPORT, jg_buf_view(&message), &answer, &call);
+    if (status != JAEGER_OK && !p->failing)
+        jaeger_log(p->log, JAEGER_WARN,
+                   "service::telemetry::metrics: cannot send to %.*s, trying on error=\"%s\"",
+                   JAEGER_STR_ARGS(p->reader->endpoint), call.error.message);
+    p->failing = status != JAEGER_OK;
+}
+
+/** Wait for an interval. @return false: it is time to stop */
+static bool wait_interval(pusher *p)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t at = (uint64_t)until.tv_nsec + JG_MIN(p->reader->interval_ms, 86400000u) * JG_NS_PER_MS;
+    until.tv_sec += (time_t)(at / JG_NS_PER_S);
+    until.tv_nsec = (long)(at % JG_NS_PER_S);
+    int timed_out = 0;
+    (void)pthread_mutex_lock(&p->stop_mutex);
+    while (!p->stopping && !timed_out)
+        timed_out = pthread_cond_timedwait(&p->stop_cond, &p->stop_mutex, &until);
+    bool go_on = !p->stopping;
+    (void)pthread_mutex_unlock(&p->stop_mutex);
+    return go_on;
+}
+
+static void *run(void *user)
+{
+    pusher *p = user;
+    while (wait_interval(p))
+        push_once(p, JG_MAX(p->reader->timeout_ms, 1u) * JG_NS_PER_MS, &p->cancelled);
+    push_once(p, LAST_NS, NULL);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+/** headers, then "name=value,…" of headers_list. */
+static size_t gather_headers(pusher *p)
+{
+    const jg_push_reader *r = p->reader;
+    size_t count = 0;
+    for (; count < r->headers.count && count < HEADERS_MAX; count++)
+        p->headers[count] = r->headers.items[count];
+    for (jaeger_str rest = r->headers_list; rest.len && count < HEADERS_MAX;) {
+        size_t len = jg_str_find(rest, ',');
+        jaeger_str one = {rest.ptr, len};
+        size_t name = jg_str_find(one, '=');
+        if (name < one.len)
+            p->headers[count++] = (jaeger_pair){jg_str_trim((jaeger_str){one.ptr, name}),
+                                                jg_str_trim(jg_str_skip(one, name + 1))};
+        rest = len < rest.len ? jg_str_skip(rest, len + 1) : JAEGER_STR("");
+    }
+    return count;
+}
+
+static jaeger_status open_client(pusher *p, struct jg_net *net, jaeger_error *err)
+{
+    const jg_push_reader *r = p->reader;
+    jaeger_str rest = r->endpoint, scheme = JAEGER_STR("http://");
+    bool secure = jg_str_starts(rest, JAEGER_STR("https://"));
+    if (secure || jg_str_starts(rest, scheme))
+        rest = jg_str_skip(rest, scheme.len + secure);
+    jg_tls_settings tls = {.insecure = !secure,
+                           .ca_file = r->certificate,
+                           .cert_file = r->client_certificate,
+                           .key_file = r->client_key};
+    jaeger_pair_list headers = {p->headers, gather_headers(p)};
+    jaeger_str compression = r->compression ? JAEGER_STR("gzip") : JAEGER_STR("");
+    size_t host_len = jg_str_find(rest, '/');
+    if (r->protocol == JG_PUSH_GRPC) {
+        p->grpc_settings = (jg_grpc_client_settings){
+            .endpoint = r->endpoint, .tls = tls, .headers = headers, .compression = compression};
+        return jg_grpc_client_new(net, &p->grpc_settings, ANSWER_BYTES_MAX, &p->grpc, err);
+    }
+    (void)snprintf(p->url, sizeof p->url, "http%s://%.*s%s", secure ? "s" : "", JAEGER_STR_ARGS(rest),
+                   host_len + 1 >= rest.len ? &"/v1/metrics"[host_len < rest.len] : "");
+    p->http_settings = (jg_http_client_settings){
+        .endpoint = jg_str(p->url), .tls = tls, .headers = headers, .compression = compression};
+    return jg_http_client_new(&p->http_settings, &p->http, err);
+}
+
+static jaeger_status start_one(pusher *p, struct jg_net *net, jaeger_error *err)
+{
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&p->stop_cond, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    (void)pthread_mutex_init(&p->stop_mutex, NULL);
+    p->start_unix_ns = jg_clock_unix_ns();
+    if (open_client(p, net, err) != JAEGER_OK)
+        return jg_fail_prefix(err, "service::telemetry::metrics::readers");
+    p->has_thread = pthread_create(&p->thread, NULL, run, p) == 0;
+    return p->has_thread ? JAEGER_OK : jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "cannot start a thread");
+}
+
+jaeger_status jg_push_start(const jg_telemetry *telemetry, struct jg_net *net, jg_metrics *metrics,
+                            const jaeger_logger *log, jg_push **ret, jaeger_error *err)
+{
+    jaeger_status status = JAEGER_OK;
+    *ret = NULL;
+    if (!telemetry->push_count)
+        return JAEGER_OK;
+    jg_push *push = jg_calloc(1, sizeof *push);
+    if (!push)
+        return jg_fail_oom(err);
+    for (size_t i = 0; i < telemetry->push_count && status == JAEGER_OK; i++) {
+        pusher *p = &push->pushers[push->count++];
+        *p =
+            (pusher){.telemetry = telemetry, .reader = &telemetry->pushes[i], .metrics = metrics, .log = log};
+        status = start_one(p, net, err);
+    }
+    if (status != JAEGER_OK)
+        jg_push_stop(push, 0);
+    else
+        *ret = push;
+    return status;
+}
+
+void jg_push_stop(jg_push *push, uint64_t deadline_ns)
+{
+    (void)deadline_ns; /* what is sent last has a deadline of its own */
+    for (size_t i = 0; push && i < push->count; i++) {
+        pusher *p = &push->pushers[i];
+        (void)pthread_mutex_lock(&p->stop_mutex);
+        p->stopping = true;
+        (void)pthread_cond_signal(&p->stop_cond);
+        (void)pthread_mutex_unlock(&p->stop_mutex);
+        __atomic_store_n(&p->cancelled, 1, __ATOMIC_RELAXED);
+    }
+    for (size_t i = 0; push && i < push->count; i++) {
+        pusher *p = &push->pushers[i];
+        if (p->has_thread)
+            (void)pthread_join(p->thread, NULL);
+        jg_http_client_free(p->http);
+        jg_grpc_client_free(p->grpc);
+        (void)pthread_cond_destroy(&p->stop_cond);
+        (void)pthread_mutex_destroy(&p->stop_mutex);
+    }
+    jg_free(push);
+}
