@@ -63,7 +63,7 @@ def fetch():
 
 class Engine:
     def __init__(self, directory):
-        self.process, self.home = None, pathlib.Path(directory)
+        self.process, self.home, self.ports = None, pathlib.Path(directory), free_ports(2)
         self.url = os.environ.get("JAEGER_TEST_OPENSEARCH")
         self.lib = None if self.url else fetch()
 
@@ -73,12 +73,17 @@ class Engine:
         return self
 
     def __exit__(self, *_):
+        self.kill()
+
+    def kill(self):
         if self.process:
             self.process.kill()
             self.process.wait(10)
+            self.process = None
 
     def start(self, timeout=150):
-        http, transport = free_ports(2)
+        """Also again after kill(), at the same address with the same data."""
+        http, transport = self.ports
         self.url = f"http://127.0.0.1:{http}"
         for name in ("config", "plugins", "modules", "tmp"):
             (self.home / name).mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ static int run(const char *driver, const char *url)
     (void)snprintf(
         yaml, sizeof yaml,
         "{server_urls: ['%s'], max_span_age: 200000h, max_doc_count: 1000, bulk_processing: {refresh: now}, "
-        "indices: {index_prefix: jg-conform, spans: {shards: 2, replicas: 0}, "
+        "indices: {index_prefix: jg-conform, spans: {shards: 1, replicas: 0}, "
         "services: {shards: 1, replicas: 0}, sampling: {shards: 1, replicas: 0}}}",
         url);
     (void)printf("%s at %s\n", driver, url);
