@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real clients poll the sampling endpoints and apply what they get."""
 import json
-import os
-import pathlib
 import signal
-import subprocess
 import time
 
 import pytest
 import requests
+import search_engine
 
-from conftest import ROOT, Jaeger, free_ports, go, java, node, shipped_agent
+from conftest import Jaeger, free_ports, go, java, node, shipped_agent
 
 STRATEGIES = {
     "default_strategy": {"type": "probabilistic", "param": 0.5,
@@ -197,26 +195,14 @@ def test_adaptive_sampling_brings_traffic_to_the_target(tmp_path, store):
         server.stop()
 
 
-ENGINE = pathlib.Path(os.environ.get("JAEGER_ENGINES", ROOT.parent / "shared/engines"), "opensearch.sh")
-
-
 @pytest.fixture(scope="module")
-def opensearch():
+def opensearch(tmp_path_factory):
     """The address of a node that several processes can share."""
-    if not ENGINE.exists():
-        pytest.skip(f"SKIPPED: no {ENGINE} to start OpenSearch with ($JAEGER_ENGINES)")
-    port = free_ports(1)[0]
-
-    def engine(verb):
-        return subprocess.run([str(ENGINE), verb], capture_output=True, text=True, check=False, timeout=300,
-                              env={**os.environ, "OPENSEARCH_PORT": str(port)})
-
-    started = engine("start")
-    if started.returncode:
-        engine("clean")
-        pytest.skip(f"SKIPPED: OpenSearch did not start: {started.stderr[-300:]}")
-    yield f"http://127.0.0.1:{port}"
-    engine("clean")
+    try:
+        with search_engine.Engine(tmp_path_factory.mktemp("opensearch")) as node:
+            yield node.url
+    except search_engine.Unavailable as why:
+        pytest.skip(f"SKIPPED: {why}")
 
 
 def test_another_collector_takes_over_when_the_leader_is_killed(tmp_path, opensearch):

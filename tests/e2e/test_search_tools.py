@@ -84,7 +84,7 @@ def test_rollover(engine, prefix):
     tool("es-index-cleaner", "0", *where, "--rollover")
     left = indices(engine, prefix)
     assert f"{base}-000003" in left and f"{base}-000002" not in left
-    assert "does not exist" in tool("es-rollover", "rollover", engine.url, "--index-prefix=nobody", code=1)
+    assert "cannot roll over nobody-jaeger-span-write" in tool("es-rollover", "rollover", engine.url, "--index-prefix=nobody", code=1)
 
 
 def test_cleaner(engine, prefix):
@@ -142,7 +142,8 @@ def shop(trace, start):
             span(trace, 7, 6, "mail", SERVER, start + HOUR)]
 
 
-WANT = {("web", "cart"): TRACES, ("cart", "postgres"): TRACES, ("web", "mail"): TRACES}
+WANT = {("web", "cart"): TRACES, ("cart", "postgres"): TRACES, ("web", "mail"): TRACES, ("web", "web"): 2 * TRACES,
+        ("cart", "cart"): 2 * TRACES}
 
 
 def graph(server, end, hours=6):

@@ -75,7 +75,7 @@ static jaeger_status add_call(counter *c, uint32_t parent, uint32_t child)
 {
     const uint32_t pair[2] = {parent, child};
     bool is_new = false;
-    if (!parent || !child || parent == child)
+    if (!parent || !child)
         return JAEGER_OK;
     jg_map_entry *entry = NULL;
     uintptr_t place = (uintptr_t)jg_map_get(&c->pairs, (jaeger_str){(const char *)pair, sizeof pair});

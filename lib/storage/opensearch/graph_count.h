@@ -4,8 +4,8 @@
  * A call is counted once, in the window its child starts in. The parent is looked for among the last spans
  * seen (a table in which a new span overwrites another), else asked for by its id, wherever it lies within
  * max_trace_duration. Two spans with one id, one of them a server's (Zipkin), are a call, too. A span with
- * the tag peer.service and without children calls that peer. Calls within one service are left out, as in
- * Jaeger's own stores.
+ * the tag peer.service and without children calls that peer. Calls within one service count, as in the
+ * embedded store and in Jaeger's Spark job.
  */
 #ifndef JG_STORAGE_OPENSEARCH_GRAPH_COUNT_H
 #define JG_STORAGE_OPENSEARCH_GRAPH_COUNT_H
