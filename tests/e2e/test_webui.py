@@ -82,9 +82,9 @@ def test_what_is_not_there_is_said(filled):
     assert "trace not found" in seen["trace"] and "no such page" in seen["nowhere"]
 
 
-def test_both_themes_and_names_of_controls(filled, failing, tmp_path):
+def test_both_themes_meet_wcag_aa(filled, failing, tmp_path):
     seen = do(filled, "look", failing["traceID"], str(tmp_path))
-    assert seen["contrasts"]["light"] != seen["contrasts"]["dark"] and seen["nameless"] == []
+    assert seen["contrasts"]["light"] != seen["contrasts"]["dark"] and seen["violations"] == []
 
 
 def test_behind_a_proxy_that_cuts_a_prefix(filled, failing):

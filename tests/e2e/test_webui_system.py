@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages of the web UI that look at the whole: the server's pipeline, the map, call paths through a service."""
+import time
+
+import pytest
+import requests
+import shop
+from conftest import Jaeger, node
 from webui import do, filled  # noqa: F401
 
 
@@ -28,3 +34,31 @@ def test_map_has_a_force_layout_and_errors_on_edges(filled):  # noqa: F811
     seen = system(filled, "layouts")
     assert len(set(seen["places"])) == len(seen["places"]) > 10
     assert any("payment → bank-gateway" in hint and "% errors" in hint for hint in seen["failing"])
+
+
+def test_login_and_switch_of_tenant(tmp_path):
+    server = Jaeger(tmp_path)
+    server.config.write_text(server.config.read_text()
+                             .replace("[jaeger_storage,", "[basicauth, jaeger_storage,")
+                             .replace("extensions:\n", """extensions:
+  basicauth:
+    htpasswd: {inline: "red:secret"}
+    access: [{users: [red], tenants: [red, rose]}]
+""", 1).replace(f'{{endpoint: "127.0.0.1:{server.query}"}}', f'{{endpoint: "127.0.0.1:{server.query}", auth: {{authenticator: basicauth}}}}')
+                             .replace(f'http: {{endpoint: "127.0.0.1:{server.http}"}}',
+                                      f'http: {{endpoint: "127.0.0.1:{server.http}", auth: {{authenticator: basicauth}}}}'))
+    server.start()
+    if 'id="app"' not in requests.get(f"http://127.0.0.1:{server.query}/", auth=("red", "secret"), timeout=10).text:
+        server.stop()
+        pytest.skip("built without the web UI")
+    for tenant in ("red", "rose"):
+        trace = shop.Trace(tenant, 0)
+        trace.span(f"{tenant}-shop", "GET /", "", time.time_ns() - 10**9, time.time_ns())
+        reply = requests.post(f"http://127.0.0.1:{server.http}/v1/traces", json=trace.document(), auth=("red", "secret"),
+                              headers={"x-tenant": tenant}, timeout=10)
+        assert reply.status_code == 200, reply.text
+    seen = node("webui_system.js", "tenants", f"http://127.0.0.1:{server.query}/", LOGIN="red:secret")
+    server.stop()
+    assert seen["errors"] == [] and seen["user"] == "red" and seen["choice"] == ["red", "rose"]
+    assert "red-shop" in seen["first"] and "rose-shop" not in seen["first"]
+    assert "rose-shop" in seen["second"] and "red-shop" not in seen["second"] and seen["tenant"] == "rose"

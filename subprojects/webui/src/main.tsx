@@ -5,7 +5,9 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import './app.css';
 import { setTheme, theme } from './lib/color';
 import { config, safeUrl } from './lib/config';
+import { localZone, setUtc, utc, zone } from './lib/format';
 import { go, hrefTo, param, path } from './lib/router';
+import { Account } from './ui/account';
 import { Late, Menu, Toast } from './ui/bits';
 import { Help, openHelp } from './ui/help';
 import { SearchPage } from './pages/search';
@@ -111,6 +113,7 @@ function Header() {
       </a>
       <Nav />
       <Lookup />
+      <Account />
       {config.menu.map((item) => (
         <CustomMenu key={item.label} item={item} />
       ))}
@@ -124,6 +127,14 @@ function Header() {
           {icons[theme.value]}
         </button>
       )}
+      <button
+        class="quiet zone"
+        title={`Times are in ${zone.value}; change to ${utc.value ? localZone : 'UTC'}`}
+        aria-label={`Times are in ${zone.value}`}
+        onClick={() => setUtc(!utc.value)}
+      >
+        {utc.value ? 'UTC' : 'Local'}
+      </button>
       <button class="quiet" title="Keys (?)" aria-label="Keyboard help" onClick={openHelp}>
         ?
       </button>
@@ -162,7 +173,14 @@ function onKey(event: KeyboardEvent): void {
     chord = Date.now();
     return;
   }
-  const to = { s: '/search', c: '/trace/...', m: '/dependencies', o: '/monitor' }[event.key];
+  const to = {
+    s: '/search',
+    c: '/trace/...',
+    m: '/dependencies',
+    o: '/monitor',
+    d: '/deep-dependencies',
+    p: '/pipeline',
+  }[event.key];
   if (to && Date.now() - chord < 1000) {
     event.stopImmediatePropagation();
     chord = 0;

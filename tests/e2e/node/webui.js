@@ -153,21 +153,33 @@ const tasks = {
         return { trace, nowhere: await text(page, 'main') };
     },
 
+    /** Every page in both themes: screenshots, and what axe says of WCAG 2.2 AA. */
     async look(page, id, folder) {
-        const pages = { search: `search?service=frontend&lookback=2h&limit=100`, trace: `trace/${id}`, flame: `trace/${id}?view=flame`, map: 'dependencies' };
-        const contrasts = {};
+        const pages = {
+            search: 'search?service=frontend&lookback=2h&limit=100', table: 'search?service=frontend&lookback=2h&layout=table',
+            trace: `trace/${id}`, events: `trace/${id}?view=events`,
+            compare: `trace/${id}...${id}`, map: 'dependencies', deep: 'deep-dependencies?service=checkout', pipeline: 'pipeline', monitor: 'monitor',
+        };
+        const ready = { search: '.traces li', table: 'table.found td', trace: '.panel .body', events: 'table.events td',
+            compare: 'table.grid td', map: '.graph .node', deep: '.graph .node', pipeline: 'table.grid td', monitor: '.empty h2' };
+        const contrasts = {}, violations = [];
+        await page.addInitScript({ path: require.resolve('axe-core/axe.min.js') });
         for (const theme of ['light', 'dark']) {
             await page.emulateMedia({ colorScheme: theme });
             for (const [name, path] of Object.entries(pages)) {
                 await page.goto(url + path);
-                await page.waitForTimeout(700);
+                if (name === 'trace') {
+                    await page.waitForSelector('[role=row]');
+                    await page.keyboard.press('e');
+                }
+                await page.waitForSelector(ready[name]);
                 await page.screenshot({ path: `${folder}/${name}-${theme}.png` });
+                const seen = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }));
+                for (const v of seen.violations) violations.push(`${theme} ${name}: ${v.id} ${v.nodes[0].html.slice(0, 120)}`);
             }
             contrasts[theme] = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
         }
-        // Names for everything that can be used.
-        const nameless = await page.$$eval('button, a[href], input, select', (all) => all.filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label') || e.title)).map((e) => e.outerHTML.slice(0, 120)));
-        return { contrasts, nameless };
+        return { contrasts, violations };
     },
 };
 

@@ -11,11 +11,13 @@ async function main(tasks) {
         args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
             '--disable-component-update', '--disable-sync'],
     });
-    const page = await browser.newPage({ viewport: { width: 1360, height: 820 } });
+    const [username, password] = (process.env.LOGIN ?? '').split(':'); // what a person types into the browser's question
+    const httpCredentials = password ? { username, password } : undefined;
+    const page = await browser.newPage({ viewport: { width: 1360, height: 820 }, httpCredentials });
     page.setDefaultTimeout(20000);
     const errors = [];
     page.on('pageerror', (error) => errors.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && !/status of (400|404|501)/.test(message.text()) && errors.push(message.text()));
+    page.on('console', (message) => message.type() === 'error' && !/status of (400|401|404|501)/.test(message.text()) && errors.push(message.text()));
     page.on('request', (request) => !/^(data|blob|about):/.test(request.url()) && new URL(request.url()).host !== new URL(url).host && errors.push(request.url()));
     const seen = await tasks[task](page, ...args);
     await browser.close();

@@ -27,6 +27,21 @@ const tasks = {
         return { all, below, where: page.url() };
     },
 
+    /** Sign in, look at one tenant's services, then at the other's. */
+    async tenants(page) {
+        await page.goto(`${url}search`);
+        await page.waitForSelector('#tenant');
+        const services = async (name) => {
+            await page.waitForSelector(`#service option:text-is("${name}")`, { state: 'attached' });
+            return page.$$eval('#service option', (all) => all.map((o) => o.textContent));
+        };
+        const user = await text(page, '#user'), choice = await page.$$eval('#tenant option', (all) => all.map((o) => o.value));
+        const first = await services('red-shop');
+        await Promise.all([page.waitForEvent('load'), page.selectOption('#tenant', 'rose')]);
+        const second = await services('rose-shop');
+        return { user, choice, first, second, tenant: await page.inputValue('#tenant') };
+    },
+
     async layouts(page) {
         await page.goto(`${url}dependencies?layout=force`);
         await page.waitForSelector('.graph .node');

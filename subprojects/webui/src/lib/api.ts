@@ -41,6 +41,7 @@ export async function ask(path: string, init?: RequestInit): Promise<Response> {
     if ((error as Error).name === 'AbortError') throw error;
     throw new ApiError('The server cannot be reached.', 0);
   }
+  if (response.status === 401) throw new ApiError('You are not signed in. Reload the page to sign in.', 401);
   if (!response.ok) throw new ApiError(reason(await response.text(), response), response.status);
   return response;
 }

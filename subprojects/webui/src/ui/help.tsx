@@ -10,7 +10,8 @@ export function openHelp(): void {
 
 export const KEYS: [string, string][] = [
   ['Ctrl K', 'Trace ID or service'],
-  ['g s · g c · g m · g o', 'Search, Compare, Map, Monitor'],
+  ['g s · g c · g m · g d', 'Search, Compare, Map, Deep'],
+  ['g o · g p', 'Monitor, Pipeline'],
   ['?', 'This help'],
   ['/ or Ctrl B', 'Find in the trace'],
   ['n / N', 'Next, previous match'],
