@@ -111,7 +111,7 @@ class Frame {
     }
   }
 
-  label(text: string, begin: number, end: number, y: number): void {
+  label(text: string, begin: number, end: number, y: number, striped: boolean): void {
     const { g, area } = this,
       width = text.length * 6.3;
     const x0 = Math.max(this.x(begin), -4),
@@ -125,7 +125,11 @@ class Frame {
       g.fillText(text, Math.min(x0, area.width) - 6, y + 12.5);
     } else if (x1 - Math.max(x0, 0) > width + 20) {
       g.textAlign = 'right';
-      g.fillStyle = area.dark ? '#0b0f14' : '#fff';
+      if (striped) {
+        g.fillStyle = this.back;
+        g.fillRect(Math.min(x1, area.width) - width - 9, y + 4, width + 9, 16);
+        g.fillStyle = this.soft;
+      } else g.fillStyle = area.dark ? '#0b0f14' : '#fff';
       g.fillText(text, Math.min(x1, area.width) - 6, y + 12.5);
     }
   }
@@ -156,7 +160,13 @@ export function drawBars(g: CanvasRenderingContext2D, view: View, area: Area): v
     if (!group) frame.events(row, y);
     const begin = group ? group.begin : t.start[row],
       end = group ? group.end : begin + t.duration[row];
-    frame.label(group ? `${duration(group.total)} in all` : duration(t.duration[row]), begin, end, y);
+    frame.label(
+      group ? `${duration(group.total)} in all` : duration(t.duration[row]),
+      begin,
+      end,
+      y,
+      !!group,
+    );
     g.globalAlpha = 1;
   }
 }
