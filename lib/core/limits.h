@@ -34,10 +34,10 @@
 #define JG_IN_FLIGHT_BYTES_MAX    (256u << 20) /* request bytes admitted at once by one listener set */
 #define JG_WORKERS_MAX            64 /* threads that may block in storage at once; each costs < 32 KiB */
 #define JG_LOOP_REQUEST_BYTES_MAX                                                                            \
-    (128u << 10)         /* handled on an event loop if nothing in it waits: under a millisecond of work */
+    (128u << 10) /* handled on an event loop if nothing in it waits: under a millisecond of work */
+#define JG_JOBS_MAX       4096 /* requests that wait for a worker; then UNAVAILABLE */
 #define JG_QUERY_JOBS_MAX 1024 /* the same for queries, which have workers of their own */
 #define JG_QUERY_NICE     5    /* of those workers: ingest goes first when processors are short */
-#define JG_JOBS_MAX 4096 /* requests that wait for a worker; then UNAVAILABLE */
 #define JG_BATCH_WAITING_BYTES_MAX                                                                           \
     (128u << 20) /* taken in by one batch processor and not yet sent; then UNAVAILABLE */
 #define JG_SPOOL_BYTES                                                                                       \
@@ -102,7 +102,7 @@
 #define JG_UI_PAGE_BYTES_MAX   (4u << 20) /* index.html of a user interface; real ones are 10 KB */
 
 #define JG_SEARCH_TIME_NS    (15 * 1000000000ull) /* in which a page's traces are chosen; then it is told */
-#define JG_SEARCH_TRACES_MAX 20000u /* looked at by one search that a driver cannot do alone */
+#define JG_SEARCH_TRACES_MAX 20000u               /* looked at by one search that a driver cannot do alone */
 
 /* Sampling strategies: a file, a reply, adaptive sampling. Real files are a few hundred KB. */
 #define JG_SAMPLING_FILE_BYTES_MAX   (16u << 20)

@@ -17,6 +17,8 @@ import tempfile
 import time
 import urllib.request
 
+from bench import free_ports
+
 TICKS = os.sysconf("SC_CLK_TCK")
 OURS = """
 service:
@@ -28,16 +30,6 @@ exporters:
   {exporter}: {{{settings}}}
 """
 PROMETHEUS = "readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {0}}}}}}}}}]"
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 def wait_port(process, port):
