@@ -124,12 +124,9 @@ class Frame {
       g.textAlign = 'right';
       g.fillText(text, Math.min(x0, area.width) - 6, y + 12.5);
     } else if (x1 - Math.max(x0, 0) > width + 20) {
+      if (striped) return; // the row says it
       g.textAlign = 'right';
-      if (striped) {
-        g.fillStyle = this.back;
-        g.fillRect(Math.min(x1, area.width) - width - 9, y + 4, width + 9, 16);
-        g.fillStyle = this.soft;
-      } else g.fillStyle = area.dark ? '#0b0f14' : '#fff';
+      g.fillStyle = area.dark ? '#0b0f14' : '#fff';
       g.fillText(text, Math.min(x1, area.width) - 6, y + 12.5);
     }
   }
