@@ -10,6 +10,7 @@
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 
+#define SCRAM_VERSION     0x020601ff  /* the first librdkafka whose SCRAM Kafka 4 takes: its issue 4895 */
 #define BROKERS_BYTES_MAX (64u << 10) /* a list of host:port; librdkafka has no limit of its own */
 
 /* ---- keys ---- */
@@ -189,6 +190,17 @@ jaeger_status jg_kafka_client_check(const jg_kafka_client_settings *s, jaeger_er
     if (s->auth.kerberos.enabled)
         JG_TRY(check_kerberos(&s->auth.kerberos, err));
     return check_tls(tls_of(s), err);
+}
+
+void jg_kafka_client_warn(const jg_kafka_client_settings *s, const jaeger_logger *log)
+{
+    if (s->auth.sasl.enabled && jg_str_starts(s->auth.sasl.mechanism, JAEGER_STR("SCRAM")) &&
+        rd_kafka_version() < SCRAM_VERSION)
+        jaeger_log(
+            log, JAEGER_WARN,
+            "librdkafka %s repeats its nonce in SCRAM: Kafka 4 refuses that as invalid credentials; use "
+            "librdkafka 2.6.1, older brokers or PLAIN over TLS",
+            rd_kafka_version_str());
 }
 
 /* ---- librdkafka's configuration ---- */

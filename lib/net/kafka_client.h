@@ -59,6 +59,9 @@ extern const jaeger_field jg_kafka_client_fields[];
 jaeger_status jg_kafka_client_check(const jg_kafka_client_settings *settings,
                                     jaeger_error *err) JG_MUST_CHECK;
 
+/** Warn of what this librdkafka does not do with some brokers. */
+void jg_kafka_client_warn(const jg_kafka_client_settings *settings, const jaeger_logger *log);
+
 struct rd_kafka_conf_s;
 /** librdkafka's configuration of the client keys, without `librdkafka`.
  *  @param log first member of the opaque that is set later: librdkafka's log lines go there

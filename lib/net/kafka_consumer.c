@@ -507,6 +507,7 @@ static jaeger_status open_all(jg_kafka_consumer *c, jaeger_error *err)
     if (c->queue_fd < 0 || c->shared.wake_fd < 0 || !c->shared.workers)
         return jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "no descriptors or memory for Kafka");
     JG_TRY(open_client(c, err));
+    jg_kafka_client_warn(c->options.client, c->log);
     c->running = pthread_create(&c->thread, NULL, consume, c) == 0;
     return c->running ? JAEGER_OK : jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "no thread for Kafka");
 }

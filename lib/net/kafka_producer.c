@@ -236,8 +236,12 @@ static jaeger_status open_client(jg_kafka_producer *p, jaeger_error *err)
         rd_kafka_conf_destroy(conf);
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "librdkafka: %s", why);
     }
+    jg_kafka_client_warn(p->options.client, p->log);
     p->polling = pthread_create(&p->poller, NULL, poll_reports, p) == 0;
-    return p->polling ? JAEGER_OK : jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "no thread for Kafka");
+    if (!p->polling)
+        return jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "no thread for Kafka");
+    (void)pthread_setname_np(p->poller, "jg-kafka");
+    return JAEGER_OK;
 }
 
 jaeger_status jg_kafka_producer_new(const jg_kafka_producer_options *options, jg_kafka_producer **ret,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Kafka: OTLP gRPC into a topic, and the topic into storage, for our programs and Go Jaeger's on the same broker and
-the same data; then the time from sending to finding at 20,000 spans/s. One JSON line each.
+the same data; before that, for ours, the time from sending to finding at 20,000 spans/s. One JSON line each.
 
 kafka.py --build BUILD [--go BINARY] [--spans N] [--runs N] [--rate spans/s] [--compression none|lz4|...] [--by-trace]
 Into Kafka twice: with the default sending_queue, which answers a request when it is in the queue, and without one: then
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
@@ -34,7 +35,7 @@ COLLECTOR = """
 service:
   pipelines: {{traces: {{receivers: [otlp], processors: [batch], exporters: [kafka]}}}}
   """ + TELEMETRY + """
-receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{grpc}"}}}}}}}}
+receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{grpc}"}}, http: {{endpoint: "127.0.0.1:{http}"}}}}}}}}
 processors: {{batch: {{send_batch_size: 2000, send_batch_max_size: 2000}}}}
 exporters:
   kafka:
@@ -60,13 +61,13 @@ receivers:
 exporters: {{jaeger_storage_exporter: {{trace_storage: main}}}}
 extensions:
   jaeger_storage: {{backends: {{main: {{memory: {{max_traces: 20000}}}}}}}}
-  jaeger_query: {{storage: {{traces: main}}, http: {{endpoint: "127.0.0.1:{query}"}}, grpc: {{endpoint: "127.0.0.1:{grpc}"}}}}
+  jaeger_query: {{storage: {{traces: main}}, http: {{endpoint: "127.0.0.1:{http}"}}, grpc: {{endpoint: "127.0.0.1:{grpc}"}}}}
 """
 
 
 class Program:
     def __init__(self, folder, binary, template, **keys):
-        names = ("grpc", "query", "metrics")
+        names = ("grpc", "http", "metrics")
         self.ports = dict(zip(names, kafka_cluster.free_ports(len(names))))
         config = folder / "config.yaml"
         config.write_text(template.format(**self.ports, **keys))
@@ -155,6 +156,47 @@ def compare(args, folder, cluster, run):
         cluster.tool(TOPICS, "--delete", "--topic", topic)
 
 
+def ask(url, body=None):
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"} if body else {})
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        return reply.read()
+
+
+def probe(number, collector, ingester):
+    """Seconds from sending a span to finding it by service and tag."""
+    now = time.time_ns()
+    span = {"traceId": os.urandom(16).hex(), "spanId": os.urandom(8).hex(), "name": "probe", "kind": 1,
+            "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 1000),
+            "attributes": [{"key": "number", "value": {"stringValue": str(number)}}]}
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "probe"}}]}
+    body = json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}).encode()
+    query = urllib.parse.urlencode({"service": "probe", "tags": json.dumps({"number": str(number)}), "limit": 1})
+    begin = time.monotonic()
+    ask(f"http://127.0.0.1:{collector.ports['http']}/v1/traces", body)
+    while not json.loads(ask(f"http://127.0.0.1:{ingester.ports['http']}/api/traces?{query}"))["data"]:
+        if time.monotonic() > begin + 30:
+            sys.exit("kafka: a span was not found")
+        time.sleep(0.001)
+    return time.monotonic() - begin
+
+
+def latency(args, folder, cluster, name, collector_binary, ingester_binary):
+    broker, topic = cluster.address, f"latency-{name}"
+    cluster.tool(TOPICS, "--create", "--topic", topic, "--partitions", str(PARTITIONS))
+    with Program(folder, collector_binary, COLLECTOR, broker=broker, topic=topic, compression=args.compression,
+                 queue="false", by_trace="false") as collector, \
+            Program(folder, ingester_binary, INGESTER, broker=broker, topic=topic, group=topic) as ingester:
+        probe(0, collector, ingester)  # the topic is there, the group has its partitions
+        sending = subprocess.Popen([args.build / "tests/loadgen", "--target", f"127.0.0.1:{collector.ports['grpc']}",
+                                    "--spans", "400000", "--rate", "20000"], stdout=subprocess.DEVNULL)
+        seconds = []
+        while sending.poll() is None:
+            seconds.append(probe(len(seconds) + 1, collector, ingester))
+        seconds.sort()
+        emit(f"{name} from send to searchable at 20,000 spans/s", probes=len(seconds), errors=sending.returncode,
+             p50_ms=round(seconds[len(seconds) // 2] * 1000), p99_ms=round(seconds[int(len(seconds) * 0.99)] * 1000))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, required=True)
@@ -168,6 +210,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         with kafka_cluster.Cluster(folder / "kafka", partitions=PARTITIONS) as cluster:
+            latency(args, folder, cluster, "ours", args.build / "cmd/jaeger-collector",
+                    args.build / "cmd/jaeger-ingester")
             for run in range(args.runs):
                 compare(args, folder, cluster, run)
 

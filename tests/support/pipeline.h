@@ -86,9 +86,11 @@ static inline jaeger_status pipeline_new(const char *receiver, const char *name,
     static const jaeger_component_type *types[] = {&exporter};
     static char yaml[4096];
     exporter.fields = no_fields;
+    pthread_mutex_lock(&sink.lock); /* another service may still run */
     sink.answer = (jaeger_error){0};
     sink.calls = sink.spans = 0;
     sink.service[0] = sink.name[0] = 0;
+    pthread_mutex_unlock(&sink.lock);
     (void)snprintf(yaml, sizeof yaml,
                    "receivers: {%s}\nexporters: {answering: }\n"
                    "service: {telemetry: {metrics: {level: none}},\n"
