@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+from ports import free_ports
+
 VERSION = "4.3.1"
 OLD_VERSION = "3.9.1"  # the last that takes SCRAM from a librdkafka before 2.6.1, such as Debian 12's
 CACHE = pathlib.Path(os.environ.get("ENGINES_CACHE") or
@@ -60,16 +62,6 @@ def fetch(version):
         raise Unavailable(f"Maven cannot fetch Kafka: {done.stdout[-500:]}")
     (lib / ".complete").touch()
     return lib
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 def is_open(port):

@@ -11,7 +11,8 @@ import time
 
 import requests
 
-from kafka_cluster import CACHE, free_ports
+from kafka_cluster import CACHE
+from ports import free_ports
 
 OTELCOL = pathlib.Path(__file__).parent / "otelcol"
 

@@ -10,7 +10,8 @@ from concurrent import futures
 import grpc
 import requests
 
-from conftest import ALL_IN_ONE, ROOT, Jaeger, free_ports
+from conftest import ALL_IN_ONE, ROOT, Jaeger
+from ports import free_ports
 
 DATA = ROOT / "tests/data"
 POST_SPANS = "/jaeger.api_v2.CollectorService/PostSpans"

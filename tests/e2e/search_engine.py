@@ -10,7 +10,8 @@ import tempfile
 import time
 
 import requests
-from kafka_cluster import CACHE, Unavailable, free_ports
+from kafka_cluster import CACHE, Unavailable
+from ports import free_ports
 
 VERSION = "2.19.1.0"
 BOOT = pathlib.Path(__file__).parent / "java/SearchNode.java"

@@ -7,8 +7,9 @@ import uuid
 import peers
 import pytest
 import requests
-from conftest import ALL_IN_ONE, Jaeger, free_ports
+from conftest import ALL_IN_ONE, Jaeger
 from test_forward import QUICK, Front, exporter_to, folder
+from ports import free_ports
 
 
 class Collector:

@@ -7,10 +7,11 @@ import time
 
 import grpc
 import pytest
-from conftest import ROOT, Jaeger, free_ports
+from conftest import ROOT, Jaeger
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from test_sdk import EXPORTERS, send
+from ports import free_ports
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import pytest
 import requests
 import search_engine
 
-from conftest import Jaeger, free_ports, go, java, node, shipped_agent
+from conftest import Jaeger, go, java, node, shipped_agent
+from ports import free_ports
 
 STRATEGIES = {
     "default_strategy": {"type": "probabilistic", "param": 0.5,

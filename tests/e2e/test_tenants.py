@@ -8,8 +8,9 @@ import time
 import grpc
 import pytest
 import requests
-from conftest import Jaeger, free_ports
+from conftest import Jaeger
 from test_query_grpc import stubs  # noqa: F401
+from ports import free_ports
 
 EVERYTHING = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 

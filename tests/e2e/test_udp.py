@@ -6,7 +6,8 @@ import time
 import requests
 
 import replay
-from conftest import Jaeger, free_ports
+from conftest import Jaeger
+from ports import free_ports
 
 DATAGRAMS, SPANS = 30000, 16
 
