@@ -4,6 +4,7 @@ import gzip
 import signal
 import socket
 import subprocess
+import time
 import zlib
 
 import pytest
@@ -79,13 +80,16 @@ def test_sigterm_drains_and_exits_0(jaeger):
 
 def test_sighup_reloads(jaeger):
     jaeger.process.send_signal(signal.SIGHUP)
-    for _ in range(200):
+    end = time.monotonic() + 30
+    while True:  # the old service answers until it stops, the new one once it runs
+        assert time.monotonic() < end, jaeger.output()
         try:
-            if post(jaeger, b"", PROTOBUF).status_code == 200:
+            new = jaeger.output().partition("Config updated, restart service")[2]
+            if "Everything is ready" in new and post(jaeger, b"", PROTOBUF).status_code == 200:
                 break
         except requests.ConnectionError:
             pass
-    assert post(jaeger, b"", PROTOBUF).status_code == 200
+        time.sleep(0.02)
     assert jaeger.stop() == 0
 
 

@@ -154,11 +154,12 @@ static jaeger_status search(counter *c, jg_os_window window, const jg_buf *body,
     return JAEGER_OK;
 }
 
-/** Where spans of traces with spans in the counted window may lie. */
-static jg_os_window around(const counter *c)
+/** Where the parents of spans in the counted window may lie, or their children. */
+static jg_os_window around(const counter *c, bool children)
 {
     uint64_t reach = c->store->config->max_trace_duration_ns, start = c->count->start_unix_ns;
-    return (jg_os_window){start > reach ? start - reach : 0, c->count->end_unix_ns + SKEW_NS};
+    uint64_t before = children ? SKEW_NS : reach, after = children ? reach : SKEW_NS;
+    return (jg_os_window){start > before ? start - before : 0, c->count->end_unix_ns + after};
 }
 
 static int by_parent(const void *a, const void *b)
@@ -201,13 +202,13 @@ static jaeger_str hex_of(const uint8_t id[8], jaeger_arena *arena)
 typedef void (*put_question)(jg_buf *out, const jaeger_str *ids, size_t n, uint64_t size, jaeger_str dot);
 
 /** Ask for spans about these ids. @param ret valid until the next question */
-static jaeger_status ask_about(counter *c, put_question put, const jaeger_str *ids, size_t n,
-                               page_reader *ret)
+static jaeger_status ask_about(counter *c, put_question put, jg_os_window window, const jaeger_str *ids,
+                               size_t n, page_reader *ret)
 {
     JG_AUTO_BUF jg_buf body = JG_BUF_INIT(BODY_BYTES_MAX);
     *ret = (page_reader){.c = c, .rows = c->found, .cap = FOUND_SPANS};
     put(&body, ids, n, ret->cap, c->dot);
-    return search(c, around(c), &body, ret);
+    return search(c, window, &body, ret);
 }
 
 /** Find the parents that were not among the last spans. */
@@ -226,7 +227,7 @@ static jaeger_status find_parents(counter *c, row **waiting, size_t n)
                 return jg_fail_oom(&c->call->error);
         }
         page_reader found;
-        JG_TRY(ask_about(c, jg_os_put_call_parents, ids, count, &found));
+        JG_TRY(ask_about(c, jg_os_put_call_parents, around(c, false), ids, count, &found));
         for (size_t i = 0; i < found.count; i++)
             settle(c, waiting, n, &found.rows[i].span);
     }
@@ -298,7 +299,7 @@ static jaeger_status count_peers(counter *c)
         page_reader children;
         for (; done < c->row_count && n < ASKED_AT_ONCE / 4; done++)
             ids[n++] = c->rows[done].span.span_text;
-        JG_TRY(ask_about(c, jg_os_put_call_children, ids, n, &children));
+        JG_TRY(ask_about(c, jg_os_put_call_children, around(c, true), ids, n, &children));
         for (size_t i = first; i < done; i++) {
             const jg_os_call_span *span = &c->rows[i].span;
             if (span->service.len && span->peer.len && !span->is_server && !has_child(&children, span))
