@@ -2,6 +2,14 @@
 // What people do on the pages of the web UI, each a function: see webui_browser.js.
 const { url, text, names, selected, run } = require('./webui_browser.js');
 
+/** Rows may be there a moment before the page listens to keys. */
+async function pressUntil(page, key, selector) {
+    for (let i = 0; i < 40 && !(await page.$(selector)); i++) {
+        await page.keyboard.press(key);
+        await page.waitForSelector(selector, { timeout: 500 }).catch(() => {});
+    }
+}
+
 const tasks = {
     async search(page) {
         await page.goto(`${url}search`);
@@ -125,8 +133,7 @@ const tasks = {
     async hostile(page, id) {
         await page.goto(`${url}trace/${id}`);
         await page.waitForSelector('[role=row]');
-        await page.keyboard.press('ArrowDown');
-        await page.waitForSelector('.panel .body');
+        await pressUntil(page, 'ArrowDown', '.panel .body');
         const panel = await text(page, '.panel');
         const links = await page.$$eval('.panel a', (all) => all.map((a) => a.href));
         for (const view of ['flame', 'statistics', 'spans', 'graph']) {
@@ -170,7 +177,7 @@ const tasks = {
                 await page.goto(url + path);
                 if (name === 'trace') {
                     await page.waitForSelector('[role=row]');
-                    await page.keyboard.press('e');
+                    await pressUntil(page, 'e', ready[name]);
                 }
                 await page.waitForSelector(ready[name]);
                 await page.screenshot({ path: `${folder}/${name}-${theme}.png` });
