@@ -57,6 +57,7 @@ const tasks = {
     async trace(page, id) {
         await page.goto(`${url}trace/${id}`);
         await page.waitForSelector('[role=row]');
+        await page.waitForTimeout(250); // until it listens to keys, too
         const rows = await names(page);
         const title = await text(page, 'h1');
         await page.fill('#find-in-trace', 'insufficient');
@@ -82,6 +83,7 @@ const tasks = {
     async keyboard(page, id) {
         await page.goto(`${url}trace/${id}`);
         await page.waitForSelector('[role=row]');
+        await page.waitForTimeout(250); // until it listens to keys, too
         const all = (await names(page)).length;
         await page.keyboard.press('ArrowDown');
         const first = await selected(page);
@@ -112,6 +114,7 @@ const tasks = {
         await page.keyboard.type(id);
         await page.keyboard.press('Enter');
         await page.waitForSelector('[role=row]');
+        await page.waitForTimeout(250); // until it listens to keys, too
         return { all, first, folded, error, closed: closed === null, allFolded, unfolded, help, where: page.url() };
     },
 
@@ -133,6 +136,7 @@ const tasks = {
     async hostile(page, id) {
         await page.goto(`${url}trace/${id}`);
         await page.waitForSelector('[role=row]');
+        await page.waitForTimeout(250); // until it listens to keys, too
         await pressUntil(page, 'ArrowDown', '.panel .body');
         const panel = await text(page, '.panel');
         const links = await page.$$eval('.panel a', (all) => all.map((a) => a.href));
@@ -149,6 +153,7 @@ const tasks = {
         await page.goto(`${url}search`);
         await page.setInputFiles('input[type=file]', file);
         await page.waitForSelector('[role=row]');
+        await page.waitForTimeout(250); // until it listens to keys, too
         return { rows: await names(page), head: await text(page, '.tracepage') };
     },
 
@@ -177,6 +182,7 @@ const tasks = {
                 await page.goto(url + path);
                 if (name === 'trace') {
                     await page.waitForSelector('[role=row]');
+                    await page.waitForTimeout(250); // until it listens to keys, too
                     await pressUntil(page, 'e', ready[name]);
                 }
                 await page.waitForSelector(ready[name]);

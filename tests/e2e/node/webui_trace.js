@@ -55,6 +55,7 @@ const tasks = {
     async keys(page, id) {
         await page.goto(`${url}trace/${id}`);
         await page.waitForSelector('[role=row]');
+        await page.waitForTimeout(250); // until it listens to keys, too
         await page.fill('#find-in-trace', 'PlaceOrder');
         await page.waitForSelector('.span.match');
         await page.press('#find-in-trace', 'Enter');
