@@ -163,12 +163,7 @@ static jaeger_status prometheus_start(void *self, jaeger_error *err)
 {
     prometheus *p = self;
     const jg_http_server_settings *settings = &p->config->server;
-    const jg_auth_interface *interface;
-    if (settings->auth.enabled) {
-        JG_TRY(jg_host_auth(p->host, settings->auth.authenticator, &interface, &p->auth.self, err));
-        p->auth.check = interface->check;
-        p->auth.challenge = interface->challenge;
-    }
+    JG_TRY(jg_host_auth(p->host, &settings->auth, &p->auth.who, err));
     jg_http_server_options options = {.settings = settings,
                                       .handler = {prometheus_handle, p},
                                       .auth = jg_auth_for_http(&p->auth),

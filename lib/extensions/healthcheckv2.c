@@ -369,12 +369,7 @@ static jaeger_status start_grpc(health *h, jaeger_error *err)
     names[0] = "";
     for (size_t i = 0; i < count; i++)
         names[i + 1] = jg_host_pipeline_name(h->host, i);
-    if (settings->auth.enabled) {
-        const jg_auth_interface *interface;
-        JG_TRY(jg_host_auth(h->host, settings->auth.authenticator, &interface, &h->grpc_auth.self, err));
-        h->grpc_auth.check = interface->check;
-        h->grpc_auth.challenge = interface->challenge;
-    }
+    JG_TRY(jg_host_auth(h->host, &settings->auth, &h->grpc_auth.who, err));
     jg_grpc_server_options options = {.settings = settings,
                                       .auth = jg_auth_for_grpc(&h->grpc_auth),
                                       .health_services = names,

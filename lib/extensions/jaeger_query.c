@@ -278,17 +278,6 @@ static void handle(void *self, jg_http_request *request, jg_http_reply *reply)
     jg_query_http_handle(&q->http, request, &to);
 }
 
-static jaeger_status find_auth(query *q, const jg_auth_settings *settings, jg_auth *ret, jaeger_error *err)
-{
-    const jg_auth_interface *interface;
-    if (!settings->enabled)
-        return JAEGER_OK;
-    JG_TRY(jg_host_auth(q->host, settings->authenticator, &interface, &ret->self, err));
-    ret->check = interface->check;
-    ret->challenge = interface->challenge;
-    return JAEGER_OK;
-}
-
 static jaeger_str metadata(const jaeger_call *call, const char *name)
 {
     for (size_t i = 0; i < call->metadata_count; i++)
@@ -301,8 +290,9 @@ static jaeger_str metadata(const jaeger_call *call, const char *name)
 static jaeger_status identify(void *self, jaeger_call *call)
 {
     const query *q = self;
-    if (q->grpc_auth.check)
-        JG_TRY(q->grpc_auth.check(q->grpc_auth.self, metadata(call, "authorization"), call));
+    const jg_authenticator *who = &q->grpc_auth.who;
+    if (who->by)
+        JG_TRY(who->by->check(who->self, metadata(call, "authorization"), call));
     if (q->config->bearer_token_propagation)
         call->bearer_token = metadata(call, "bearer.token");
     return jg_tenancy_check(&q->config->tenancy, call->metadata, call->metadata_count, call);
@@ -314,7 +304,7 @@ static jaeger_status start_grpc(query *q, jaeger_error *err)
     jg_grpc_method methods[2 * JG_QUERY_GRPC_METHODS_MAX];
     size_t n = jg_query_grpc_v2(q->service, methods);
     n += jg_query_grpc_v3(q->service, methods + n);
-    JG_TRY(find_auth(q, &settings->auth, &q->grpc_auth, err));
+    JG_TRY(jg_host_auth(q->host, &settings->auth, &q->grpc_auth.who, err));
     jg_grpc_server_options options = {.settings = settings,
                                       .methods = methods,
                                       .method_count = n,
@@ -331,7 +321,7 @@ static jaeger_status start_servers(query *q, jaeger_error *err)
 {
     const jg_http_server_settings *settings = &q->config->http.server;
     JG_TRY(start_grpc(q, err));
-    JG_TRY(find_auth(q, &settings->auth, &q->http_auth, err));
+    JG_TRY(jg_host_auth(q->host, &settings->auth, &q->http_auth.who, err));
     q->http_auth.tenancy = &q->config->tenancy;
     jg_http_server_options options = {.settings = settings,
                                       .handler = {handle, q},

@@ -299,13 +299,8 @@ static jaeger_status start(void *self, jaeger_error *err)
     if (!storage)
         return jg_fail(err, JAEGER_FAILED_PRECONDITION, "remote_storage needs the extension jaeger_storage");
     JG_TRY(storage->open(storage_self, remote->config->storage.ptr, &remote->backend, err));
-    const jg_auth_settings *auth = &remote->config->server.auth;
-    const jg_auth_interface *interface;
     remote->auth.tenancy = &remote->config->multi_tenancy;
-    if (auth->enabled) {
-        JG_TRY(jg_host_auth(remote->host, auth->authenticator, &interface, &remote->auth.self, err));
-        remote->auth.check = interface->check;
-    }
+    JG_TRY(jg_host_auth(remote->host, &remote->config->server.auth, &remote->auth.who, err));
     const jg_grpc_method methods[] = {
         {"/jaeger.storage.v2.TraceReader/GetTraces", get_traces, remote},
         {"/jaeger.storage.v2.TraceReader/GetServices", get_services, remote},

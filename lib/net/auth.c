@@ -11,7 +11,7 @@ static const jg_tenancy by_header;
 static jaeger_status check_login(const jg_auth *auth, jaeger_str authorization, const jaeger_pair *headers,
                                  size_t count, jaeger_call *call)
 {
-    JG_TRY(auth->check(auth->self, authorization, call));
+    JG_TRY(auth->who.by->check(auth->who.self, authorization, call));
     return call->user_tenants
                ? jg_tenancy_check(auth->tenancy ? auth->tenancy : &by_header, headers, count, call)
                : JAEGER_OK;
@@ -36,11 +36,11 @@ static jaeger_status check_grpc(void *self, jaeger_call *call)
 
 jg_http_auth jg_auth_for_http(const jg_auth *auth)
 {
-    return auth->check ? (jg_http_auth){check_http, (void *)(uintptr_t)auth, auth->challenge}
-                       : (jg_http_auth){0};
+    return auth->who.by ? (jg_http_auth){check_http, (void *)(uintptr_t)auth, auth->who.by->challenge}
+                        : (jg_http_auth){0};
 }
 
 jg_grpc_auth jg_auth_for_grpc(const jg_auth *auth)
 {
-    return auth->check ? (jg_grpc_auth){check_grpc, (void *)(uintptr_t)auth} : (jg_grpc_auth){NULL, NULL};
+    return auth->who.by ? (jg_grpc_auth){check_grpc, (void *)(uintptr_t)auth} : (jg_grpc_auth){NULL, NULL};
 }

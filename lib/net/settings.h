@@ -6,6 +6,7 @@
 #ifndef JG_NET_SETTINGS_H
 #define JG_NET_SETTINGS_H
 
+#include "core/auth.h"
 #include <jaeger/config.h>
 
 typedef struct jg_tls_settings { /* TLSs and TLSc of the reference */
@@ -23,12 +24,6 @@ typedef struct jg_cors_settings {
     jaeger_str_list allowed_origins, allowed_headers, exposed_headers;
     uint64_t max_age_s;
 } jg_cors_settings;
-
-typedef struct jg_auth_settings {
-    bool enabled;
-    jaeger_str authenticator;
-    jaeger_str_list request_params;
-} jg_auth_settings;
 
 typedef struct jg_http_server_settings {
     jaeger_str endpoint, transport;

@@ -58,12 +58,14 @@ static jaeger_status find_auth(jaeger_host *host, jaeger_str authenticator, cons
     return JAEGER_OK;
 }
 
-jaeger_status jg_host_auth(jaeger_host *host, jaeger_str authenticator, const jg_auth_interface **ret,
-                           void **ret_self, jaeger_error *err)
+jaeger_status jg_host_auth(jaeger_host *host, const jg_auth_settings *settings, jg_authenticator *ret,
+                           jaeger_error *err)
 {
     const void *found = NULL;
-    JG_TRY(find_auth(host, authenticator, JG_AUTH_INTERFACE, &found, ret_self, err));
-    *ret = found;
+    if (!settings->enabled)
+        return JAEGER_OK;
+    JG_TRY(find_auth(host, settings->authenticator, JG_AUTH_INTERFACE, &found, &ret->self, err));
+    ret->by = found;
     return JAEGER_OK;
 }
 

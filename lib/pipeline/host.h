@@ -4,6 +4,7 @@
 #ifndef JG_PIPELINE_HOST_H
 #define JG_PIPELINE_HOST_H
 
+#include "core/auth.h"
 #include <jaeger/component.h>
 
 struct jg_net;
@@ -52,19 +53,10 @@ typedef struct jg_metric_backends_interface {
     jaeger_status (*find)(void *self, const char *name, jaeger_str *ret_kind, const jaeger_config **ret_node,
                           jaeger_error *err);
 } jg_metric_backends_interface;
-/** Authenticators (basicauth): interface "auth.server". */
-#define JG_AUTH_INTERFACE "auth.server"
-typedef struct jg_auth_interface {
-    /** @param authorization value of the Authorization header, ptr NULL: absent
-     *  Sets call->user and, if there are rules for tenants, call->user_tenants.
-     *  @return OK, or UNAUTHENTICATED with the text */
-    jaeger_status (*check)(void *self, jaeger_str authorization, jaeger_call *call);
-    const char *challenge; /* "Basic realm=..." for browsers */
-} jg_auth_interface;
-/** The authenticator that a server's `auth` block names. @return INVALID_ARGUMENT: no such extension, or it
- * cannot check requests */
-jaeger_status jg_host_auth(jaeger_host *host, jaeger_str authenticator, const jg_auth_interface **ret,
-                           void **ret_self, jaeger_error *err) JAEGER_MUST_CHECK;
+/** The authenticator that a server's `auth` block names; nothing if the block is off. @return
+ * INVALID_ARGUMENT: no such extension, or it cannot check requests */
+jaeger_status jg_host_auth(jaeger_host *host, const jg_auth_settings *settings, jg_authenticator *ret,
+                           jaeger_error *err) JAEGER_MUST_CHECK;
 
 /** Authenticators of clients (basicauth, bearertokenauth): interface "auth.client". */
 #define JG_CLIENT_AUTH_INTERFACE "auth.client"

@@ -80,7 +80,6 @@ static jaeger_status init_port(receiver *r, port *p, const char *transport, cons
                                jaeger_error *err)
 {
     jg_metrics *metrics = jaeger_host_metrics(r->host);
-    const jg_auth_interface *interface;
     const jaeger_pair labels[] = {{JAEGER_STR("receiver"), jg_str(r->id)},
                                   {JAEGER_STR("transport"), jg_str(transport)}};
     p->receiver = r;
@@ -91,12 +90,7 @@ static jaeger_status init_port(receiver *r, port *p, const char *transport, cons
     p->failed = jg_metrics_counter(
         metrics, "otelcol_receiver_failed_spans",
         "The number of spans that failed to be processed by the receiver due to internal errors.", labels, 2);
-    if (!auth->enabled)
-        return JAEGER_OK;
-    JG_TRY(jg_host_auth(r->host, auth->authenticator, &interface, &p->auth.self, err));
-    p->auth.check = interface->check;
-    p->auth.challenge = interface->challenge;
-    return JAEGER_OK;
+    return jg_host_auth(r->host, auth, &p->auth.who, err);
 }
 
 /* ---- gRPC

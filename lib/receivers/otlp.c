@@ -135,18 +135,6 @@ static void init_port(otlp *self, otlp_port *port, const char *transport)
         init_metrics(port, metrics, labels);
 }
 
-static jaeger_status init_auth(otlp *self, const jg_auth_settings *settings, otlp_port *port,
-                               jaeger_error *err)
-{
-    const jg_auth_interface *interface;
-    if (!settings->enabled)
-        return JAEGER_OK;
-    JG_TRY(jg_host_auth(self->host, settings->authenticator, &interface, &port->auth.self, err));
-    port->auth.check = interface->check;
-    port->auth.challenge = interface->challenge;
-    return JAEGER_OK;
-}
-
 /* ---- gRPC
  * ------------------------------------------------------------------------------------------------------- */
 
@@ -323,7 +311,7 @@ static jaeger_status start_grpc(otlp *o, jaeger_error *err)
     if (o->grpc.metrics.port)
         methods[count++] = (jg_grpc_method){"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
                                             grpc_export, &o->grpc.metrics};
-    JG_TRY(init_auth(o, &settings->auth, &o->grpc, err));
+    JG_TRY(jg_host_auth(o->host, &settings->auth, &o->grpc.auth.who, err));
     jg_grpc_server_options options = {.settings = settings,
                                       .methods = methods,
                                       .method_count = count,
@@ -337,7 +325,7 @@ static jaeger_status start_http(otlp *o, jaeger_error *err)
 {
     const jg_http_server_settings *settings = &o->config->protocols.http.server;
     init_port(o, &o->http, "http");
-    JG_TRY(init_auth(o, &settings->auth, &o->http, err));
+    JG_TRY(jg_host_auth(o->host, &settings->auth, &o->http.auth.who, err));
     jg_http_server_options options = {.settings = settings,
                                       .handler = {http_handle, &o->http},
                                       .prompt = jaeger_consumer_is_prompt(&o->next),

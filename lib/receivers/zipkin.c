@@ -131,13 +131,8 @@ static jaeger_status start(void *self, jaeger_error *err)
 {
     zipkin *z = self;
     const jg_http_server_settings *settings = &z->config->server;
-    const jg_auth_interface *interface;
     init_counts(z);
-    if (settings->auth.enabled) {
-        JG_TRY(jg_host_auth(z->host, settings->auth.authenticator, &interface, &z->auth.self, err));
-        z->auth.check = interface->check;
-        z->auth.challenge = interface->challenge;
-    }
+    JG_TRY(jg_host_auth(z->host, &settings->auth, &z->auth.who, err));
     jg_http_server_options options = {.settings = settings,
                                       .handler = {handle, z},
                                       .prompt = jaeger_consumer_is_prompt(&z->next),

@@ -15,12 +15,7 @@ jaeger_status jg_diag_start(jg_diag_server *server, jaeger_host *host,
                             const jg_http_server_settings *settings, jg_http_handler handler, const char *id,
                             jaeger_error *err)
 {
-    if (settings->auth.enabled) {
-        const jg_auth_interface *interface;
-        JG_TRY(jg_host_auth(host, settings->auth.authenticator, &interface, &server->auth.self, err));
-        server->auth.check = interface->check;
-        server->auth.challenge = interface->challenge;
-    }
+    JG_TRY(jg_host_auth(host, &settings->auth, &server->auth.who, err));
     jg_http_server_options options = {
         .settings = settings, .handler = handler, .auth = jg_auth_for_http(&server->auth), .name = id};
     return jg_http_server_start(jg_host_net(host), &options, &server->http, err);

@@ -120,22 +120,10 @@ static void make_metrics(jg_sampling_server *s, jg_metrics *metrics)
     s->encode_failures = error_counter(metrics, "proto", "5xx");
 }
 
-static jaeger_status find_auth(jaeger_host *host, const jg_auth_settings *settings, jg_auth *ret,
-                               jaeger_error *err)
-{
-    const jg_auth_interface *interface;
-    if (!settings->enabled)
-        return JAEGER_OK;
-    JG_TRY(jg_host_auth(host, settings->authenticator, &interface, &ret->self, err));
-    ret->check = interface->check;
-    ret->challenge = interface->challenge;
-    return JAEGER_OK;
-}
-
 static jaeger_status start_http(jg_sampling_server *s, const char *id, jaeger_host *host,
                                 const jg_http_server_settings *settings, jaeger_error *err)
 {
-    JG_TRY(find_auth(host, &settings->auth, &s->http_auth, err));
+    JG_TRY(jg_host_auth(host, &settings->auth, &s->http_auth.who, err));
     jg_http_server_options options = {.settings = settings,
                                       .handler = {serve_http, s},
                                       .auth = jg_auth_for_http(&s->http_auth),
@@ -148,7 +136,7 @@ static jaeger_status start_grpc(jg_sampling_server *s, const char *id, jaeger_ho
 {
     static const char *const health[] = {"", SERVICE};
     const jg_grpc_method method = {"/" SERVICE "/GetSamplingStrategy", serve_grpc, s};
-    JG_TRY(find_auth(host, &settings->auth, &s->grpc_auth, err));
+    JG_TRY(jg_host_auth(host, &settings->auth, &s->grpc_auth.who, err));
     jg_grpc_server_options options = {.settings = settings,
                                       .methods = &method,
                                       .method_count = 1,
