@@ -14,12 +14,12 @@
 #include "core/limits.h"
 #include "core/pb.h"
 #include "core/str.h"
+#include "core/uuid.h"
 #include "model/otlp_fields.h"
 #include "pipeline/host.h"
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <sys/random.h>
 #include <time.h>
 
 #define ATTRS_BYTES_MAX (4u << 20) /* of one series; longer ones are not counted */
@@ -32,7 +32,7 @@ typedef struct span_metrics {
     unsigned skip;
     bool with_resource;
     double unit_ns;
-    char instance[37];
+    char instance[JG_UUID_CHARS + 1];
     pthread_mutex_t store_mutex; /* guards all below */
     pthread_cond_t wake;
     jg_sm_store store;
@@ -89,22 +89,6 @@ static jaeger_status make_names(span_metrics *m, jaeger_host *host, jaeger_error
     return JAEGER_OK;
 }
 
-static void make_instance(span_metrics *m)
-{
-    uint8_t b[16] = {0};
-    char hex[32];
-    if (getrandom(b, sizeof b, 0) != sizeof b)
-        memset(b, 0, sizeof b);
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    jg_hex_encode(b, sizeof b, hex);
-    for (size_t i = 0, at = 0; i < 32; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20)
-            m->instance[at++] = '-';
-        m->instance[at++] = hex[i];
-    }
-}
-
 static void span_metrics_destroy(void *self)
 {
     span_metrics *m = self;
@@ -153,7 +137,7 @@ static jaeger_status span_metrics_create(void *self, const jaeger_component_crea
         .resources_max = (uint64_t)c->resource_cache_size,
         .resource_expiry_ns = c->metrics_expiration_ns,
         .series_expiry_ns = c->series_expiration_ns};
-    make_instance(m);
+    jg_uuid_make(m->instance);
     jaeger_status status = make_bounds(m, err);
     if (status == JAEGER_OK)
         status = make_names(m, in->host, err);

@@ -8,7 +8,7 @@
 #include "core/err.h"
 #include "core/json_out.h"
 #include "core/str.h"
-#include <sys/random.h>
+#include "core/uuid.h"
 
 typedef struct logs_config {
     jaeger_str level;
@@ -445,17 +445,11 @@ static void decode_resource(decoder *d, const jaeger_config *node)
     }
 }
 
-/* A random UUID, version 4. */
 static jaeger_str new_instance_id(jaeger_arena *arena)
 {
-    uint8_t b[16];
-    char hex[32];
-    if (getrandom(b, sizeof b, 0) != sizeof b)
-        memset(b, 0, sizeof b);
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    jg_hex_encode(b, sizeof b, hex);
-    return jg_arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    char text[JG_UUID_CHARS + 1];
+    jg_uuid_make(text);
+    return jaeger_arena_str(arena, (jaeger_str){text, JG_UUID_CHARS});
 }
 
 /* ---- log fields
