@@ -66,6 +66,8 @@ JG_INLINE bool jg_attr_read_plain(const uint8_t *at, size_t len, jaeger_str *ret
 
 /** Read the body of a KeyValue message that was checked. */
 jaeger_attr jg_attr_read(jaeger_str key_value);
+/** The body of an AnyValue: the reverse for values. Empty: nothing. */
+void jg_value_write(jg_buf *out, const jaeger_value *value);
 /** Check one Span message and fill the index entry (all but `group`).
  *  @return false: not a valid Span; *ret_why names the fault (static text) */
 bool jg_span_index(const uint8_t *bytes, size_t len, jaeger_span *ret, const char **ret_why);

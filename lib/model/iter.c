@@ -215,6 +215,35 @@ void jaeger_span_read_rest(const jaeger_span *span, jaeger_span_rest *ret)
     }
 }
 
+void jg_value_write(jg_buf *out, const jaeger_value *value)
+{
+    switch (value->type) {
+    case JAEGER_VALUE_EMPTY:
+        break;
+    case JAEGER_VALUE_STRING:
+        jg_pb_write_str(out, JG_OTLP_ANY_STRING, value->u.s);
+        break;
+    case JAEGER_VALUE_BOOL:
+        jg_pb_write_varint(out, JG_OTLP_ANY_BOOL, value->u.b);
+        break;
+    case JAEGER_VALUE_INT:
+        jg_pb_write_varint(out, JG_OTLP_ANY_INT, (uint64_t)value->u.i);
+        break;
+    case JAEGER_VALUE_DOUBLE:
+        jg_pb_write_double(out, JG_OTLP_ANY_DOUBLE, value->u.d);
+        break;
+    case JAEGER_VALUE_ARRAY:
+        jg_pb_write_str(out, JG_OTLP_ANY_ARRAY, value->u.s);
+        break;
+    case JAEGER_VALUE_MAP:
+        jg_pb_write_str(out, JG_OTLP_ANY_MAP, value->u.s);
+        break;
+    case JAEGER_VALUE_BYTES:
+        jg_pb_write_str(out, JG_OTLP_ANY_BYTES, value->u.s);
+        break;
+    }
+}
+
 void jaeger_scope_read(const jaeger_span_group *group, jaeger_scope *ret)
 {
     *ret = (jaeger_scope){.name = {"", 0}, .version = {"", 0}};

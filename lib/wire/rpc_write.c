@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/pb.h"
 #include "core/str.h"
+#include "model/batch.h"
 #include "model/otlp_fields.h"
 
 #define GO_ZERO_TIME_SECONDS (-62135596800ll)
@@ -69,41 +70,12 @@ void jg_rpc_write_trace_ids(jg_buf *out, const jaeger_trace_refs *refs)
     jg_rpc_write_get_traces(out, refs->items, refs->count);
 }
 
-static void write_value(jg_buf *out, const jaeger_value *value)
-{
-    switch (value->type) {
-    case JAEGER_VALUE_EMPTY:
-        break;
-    case JAEGER_VALUE_BOOL:
-        jg_pb_write_varint(out, JG_OTLP_ANY_BOOL, value->u.b);
-        break;
-    case JAEGER_VALUE_INT:
-        jg_pb_write_varint(out, JG_OTLP_ANY_INT, (uint64_t)value->u.i);
-        break;
-    case JAEGER_VALUE_DOUBLE:
-        jg_pb_write_double(out, JG_OTLP_ANY_DOUBLE, value->u.d);
-        break;
-    case JAEGER_VALUE_STRING:
-        jg_pb_write_str(out, JG_OTLP_ANY_STRING, value->u.s);
-        break;
-    case JAEGER_VALUE_ARRAY:
-        jg_pb_write_str(out, JG_OTLP_ANY_ARRAY, value->u.s);
-        break;
-    case JAEGER_VALUE_MAP:
-        jg_pb_write_str(out, JG_OTLP_ANY_MAP, value->u.s);
-        break;
-    case JAEGER_VALUE_BYTES:
-        jg_pb_write_str(out, JG_OTLP_ANY_BYTES, value->u.s);
-        break;
-    }
-}
-
 static void write_attr(jg_buf *out, uint32_t number, const jaeger_attr *attr)
 {
     size_t mark = jg_pb_begin(out, number, 1);
     write_text(out, JG_OTLP_KEY_VALUE_KEY, attr->key);
     size_t value_mark = jg_pb_begin(out, JG_OTLP_KEY_VALUE_VALUE, 1);
-    write_value(out, &attr->value);
+    jg_value_write(out, &attr->value);
     jg_pb_end(out, value_mark, 1);
     jg_pb_end(out, mark, 1);
 }

@@ -51,31 +51,7 @@ struct jg_actions {
 void jg_attr_value_write(jg_buf *out, const jaeger_value *value)
 {
     size_t mark = jg_pb_begin(out, JG_OTLP_KEY_VALUE_VALUE, 1);
-    switch (value->type) {
-    case JAEGER_VALUE_EMPTY:
-        break;
-    case JAEGER_VALUE_STRING:
-        jg_pb_write_str(out, JG_OTLP_ANY_STRING, value->u.s);
-        break;
-    case JAEGER_VALUE_BOOL:
-        jg_pb_write_varint(out, JG_OTLP_ANY_BOOL, value->u.b);
-        break;
-    case JAEGER_VALUE_INT:
-        jg_pb_write_varint(out, JG_OTLP_ANY_INT, (uint64_t)value->u.i);
-        break;
-    case JAEGER_VALUE_DOUBLE:
-        jg_pb_write_double(out, JG_OTLP_ANY_DOUBLE, value->u.d);
-        break;
-    case JAEGER_VALUE_ARRAY:
-        jg_pb_write_str(out, JG_OTLP_ANY_ARRAY, value->u.s);
-        break;
-    case JAEGER_VALUE_MAP:
-        jg_pb_write_str(out, JG_OTLP_ANY_MAP, value->u.s);
-        break;
-    case JAEGER_VALUE_BYTES:
-        jg_pb_write_str(out, JG_OTLP_ANY_BYTES, value->u.s);
-        break;
-    }
+    jg_value_write(out, value);
     jg_pb_end(out, mark, 1);
 }
 
