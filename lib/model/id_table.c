@@ -29,3 +29,15 @@ jg_id_slot *jg_id_table_slot(const jg_id_table *table, uint64_t id)
     table->slots[at].id = id;
     return &table->slots[at];
 }
+
+bool jg_id_table_of_spans(jg_id_table *table, jaeger_arena *arena, const jaeger_span *spans, size_t n)
+{
+    if (!jg_id_table_init(table, arena, 2 * n)) /* their own ids and their parents' */
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        jg_id_slot *slot = jg_id_table_slot(table, jg_span_id_number(spans[i].span_id));
+        if (slot->index == JG_NO_INDEX)
+            slot->index = i;
+    }
+    return true;
+}

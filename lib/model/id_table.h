@@ -26,6 +26,9 @@ bool jg_id_table_init(jg_id_table *table, jaeger_arena *arena, size_t n);
  * `n`. */
 jg_id_slot *jg_id_table_slot(const jg_id_table *table, uint64_t id);
 
+/** The ids of spans, each with its first span, and room to look for the ids of their parents.
+ *  @return false: out of memory */
+bool jg_id_table_of_spans(jg_id_table *table, jaeger_arena *arena, const jaeger_span *spans, size_t n);
 /** The eight bytes as a number, most significant first. */
 static inline uint64_t jg_span_id_number(const uint8_t span_id[8])
 {

@@ -69,13 +69,8 @@ static bool count_calls(edges *list, const jaeger_span *spans, size_t n, jaeger_
 {
     jg_id_table ids;
     jaeger_arena_reset(list->scratch);
-    if (!jg_id_table_init(&ids, list->scratch, 2 * n))
+    if (!jg_id_table_of_spans(&ids, list->scratch, spans, n))
         return false;
-    for (uint32_t i = 0; i < n; i++) {
-        jg_id_slot *slot = jg_id_table_slot(&ids, jg_span_id_number(spans[i].span_id));
-        if (slot->index == JG_NO_INDEX)
-            slot->index = i;
-    }
     for (uint32_t i = 0; i < n; i++) {
         const jaeger_span *span = &spans[i];
         uint64_t parent = jg_span_id_number(span->parent_span_id);

@@ -131,13 +131,8 @@ static uint8_t flags_of(const jaeger_span *span, bool is_orphan)
 static bool find_parents(columns *cols, const jaeger_span *spans, size_t n, jaeger_arena *arena)
 {
     jg_id_table ids;
-    if (!jg_id_table_init(&ids, arena, 2 * n)) /* its own id and its parent's */
+    if (!jg_id_table_of_spans(&ids, arena, spans, n))
         return false;
-    for (uint32_t i = 0; i < n; i++) {
-        jg_id_slot *slot = jg_id_table_slot(&ids, jg_span_id_number(spans[i].span_id));
-        if (slot->index == JG_NO_INDEX)
-            slot->index = i;
-    }
     for (uint32_t i = 0; i < n; i++) {
         uint64_t parent = jg_span_id_number(spans[i].parent_span_id);
         uint32_t index = parent ? jg_id_table_slot(&ids, parent)->index : JG_NO_INDEX;
