@@ -80,6 +80,12 @@ void jg_json_key(jg_json_out *json, jaeger_str key)
     json->after_key = true;
 }
 
+void jg_json_key_object(jg_json_out *json, const char *key)
+{
+    jg_json_key(json, jg_str(key));
+    jg_json_object(json);
+}
+
 void jg_json_str(jg_json_out *json, jaeger_str value)
 {
     before_value(json);

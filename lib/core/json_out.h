@@ -36,6 +36,8 @@ void jg_json_array(jg_json_out *json);
 /** Close the innermost object or array. */
 void jg_json_end(jg_json_out *json);
 void jg_json_key(jg_json_out *json, jaeger_str key);
+/** A key whose value is an object, which begins here. */
+void jg_json_key_object(jg_json_out *json, const char *key);
 void jg_json_str(jg_json_out *json, jaeger_str value);
 void jg_json_bool(jg_json_out *json, bool value);
 void jg_json_null(jg_json_out *json);

@@ -27,12 +27,6 @@ typedef struct search_source {
 
 /* ---- asking ---- */
 
-static void begin(jg_json_out *j, const char *key)
-{
-    jg_json_key(j, jg_str(key));
-    jg_json_object(j);
-}
-
 static void put_u64(jg_json_out *j, const char *key, uint64_t value)
 {
     jg_json_key(j, jg_str(key));
@@ -58,7 +52,7 @@ static void put_kinds(jg_json_out *j, uint32_t kinds, jaeger_str dot)
     jg_buf_printf(&field, "tag.span%.*skind", JAEGER_STR_ARGS(dot));
     j->buf->failed |= field.failed;
     jg_json_object(j);
-    begin(j, "terms");
+    jg_json_key_object(j, "terms");
     jg_json_key(j, jg_buf_view(&field));
     jg_json_array(j);
     for (size_t i = 0; i < JG_COUNT(names); i++)
@@ -72,12 +66,12 @@ static void put_kinds(jg_json_out *j, uint32_t kinds, jaeger_str dot)
 static void put_filter(jg_json_out *j, const jg_metrics_query *q, jaeger_str service, bool errors,
                        jaeger_str dot)
 {
-    begin(j, "query");
-    begin(j, "bool");
+    jg_json_key_object(j, "query");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "filter");
     jg_json_array(j);
     jg_json_object(j);
-    begin(j, "terms");
+    jg_json_key_object(j, "terms");
     jg_json_key_lit(j, "process.serviceName");
     jg_json_array(j);
     jg_json_str(j, service);
@@ -88,8 +82,8 @@ static void put_filter(jg_json_out *j, const jg_metrics_query *q, jaeger_str ser
     if (errors)
         jg_json_raw(j, JAEGER_STR("{\"term\":{\"tag.error\":true}}"));
     jg_json_object(j);
-    begin(j, "range");
-    begin(j, "startTimeMillis");
+    jg_json_key_object(j, "range");
+    jg_json_key_object(j, "startTimeMillis");
     put_u64(j, "gte", extended_start_ms(q));
     put_u64(j, "lte", q->end_ms);
     jg_json_key_lit(j, "format");
@@ -106,22 +100,22 @@ static void put_histogram(jg_json_out *j, const jg_metrics_query *q)
     char step[32];
     jg_buf text = {.data = (uint8_t *)step, .cap = sizeof step, .max = sizeof step};
     jg_buf_printf(&text, "%llums", (unsigned long long)q->step_ms);
-    begin(j, "date_histogram");
+    jg_json_key_object(j, "date_histogram");
     jg_json_key_lit(j, "field");
     jg_json_str(j, JAEGER_STR("startTimeMillis"));
     jg_json_key_lit(j, "fixed_interval");
     jg_json_str(j, jg_buf_view(&text));
     put_u64(j, "min_doc_count", 0);
-    begin(j, "extended_bounds");
+    jg_json_key_object(j, "extended_bounds");
     put_u64(j, "min", extended_start_ms(q));
     put_u64(j, "max", q->end_ms);
     jg_json_end(j);
     jg_json_end(j);
     if (q->what != JG_METRICS_LATENCIES)
         return;
-    begin(j, "aggregations");
-    begin(j, "percentiles_of_bucket");
-    begin(j, "percentiles");
+    jg_json_key_object(j, "aggregations");
+    jg_json_key_object(j, "percentiles_of_bucket");
+    jg_json_key_object(j, "percentiles");
     jg_json_key_lit(j, "field");
     jg_json_str(j, JAEGER_STR("duration"));
     jg_json_key_lit(j, "percents");
@@ -138,16 +132,16 @@ void jg_metrics_search_put(jg_buf *out, const jg_metrics_query *q, jaeger_str se
     jg_json_object(j);
     put_u64(j, "size", 0);
     put_filter(j, q, service, errors, dot);
-    begin(j, "aggregations");
-    begin(j, "results_buckets");
+    jg_json_key_object(j, "aggregations");
+    jg_json_key_object(j, "results_buckets");
     if (q->by_operation) {
-        begin(j, "terms");
+        jg_json_key_object(j, "terms");
         jg_json_key_lit(j, "field");
         jg_json_str(j, JAEGER_STR("operationName"));
         put_u64(j, "size", OPERATIONS_MAX);
         jg_json_end(j);
-        begin(j, "aggregations");
-        begin(j, "date_histogram");
+        jg_json_key_object(j, "aggregations");
+        jg_json_key_object(j, "date_histogram");
     }
     put_histogram(j, q);
     for (int i = 0; i < (q->by_operation ? 5 : 3); i++)

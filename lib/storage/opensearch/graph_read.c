@@ -175,12 +175,6 @@ bool jg_os_read_call_span(jg_json_in *in, jaeger_str dot, jg_os_call_span *ret, 
 
 /* ---- questions ---- */
 
-static void begin(jg_json_out *j, const char *key)
-{
-    jg_json_key(j, jg_str(key));
-    jg_json_object(j);
-}
-
 static void put_field(jg_json_out *j, const char *first, jaeger_str dot, const char *second)
 {
     JG_AUTO_BUF jg_buf name = JG_BUF_INIT(KEY_BYTES_MAX);
@@ -208,8 +202,8 @@ static void begin_search(jg_json_out *j, uint64_t size, bool peers, jaeger_str d
         jg_json_str(j, JAEGER_STR("tags"));
     }
     jg_json_end(j);
-    begin(j, "query");
-    begin(j, "bool");
+    jg_json_key_object(j, "query");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "filter");
     jg_json_array(j);
 }
@@ -226,11 +220,11 @@ static void end_query(jg_json_out *j)
 static void put_has_peer(jg_json_out *j, jaeger_str dot)
 {
     jg_json_object(j);
-    begin(j, "bool");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "should");
     jg_json_array(j);
     jg_json_object(j);
-    begin(j, "exists");
+    jg_json_key_object(j, "exists");
     jg_json_key_lit(j, "field");
     put_field(j, "peer", dot, "service");
     jg_json_end(j);
@@ -270,7 +264,7 @@ void jg_os_put_call_page(jg_buf *out, uint64_t start_unix_ns, uint64_t end_unix_
 static void put_terms(jg_json_out *j, const char *field, const jaeger_str *values, size_t n)
 {
     jg_json_object(j);
-    begin(j, "terms");
+    jg_json_key_object(j, "terms");
     jg_json_key(j, jg_str(field));
     jg_json_array(j);
     for (size_t i = 0; i < n; i++)
@@ -294,7 +288,7 @@ void jg_os_put_call_children(jg_buf *out, const jaeger_str *span_ids, size_t n, 
     jg_json_out json = JG_JSON_OUT_INIT(out), *j = &json;
     begin_search(j, size, false, dot);
     jg_json_object(j);
-    begin(j, "nested");
+    jg_json_key_object(j, "nested");
     jg_json_key_lit(j, "path");
     jg_json_str(j, JAEGER_STR("references"));
     jg_json_key_lit(j, "query");

@@ -15,12 +15,6 @@
 #define NAME_BYTES_MAX (1u << 20)
 #define PLACES         5u
 
-static void begin(jg_json_out *j, const char *key)
-{
-    jg_json_key(j, jg_str(key));
-    jg_json_object(j);
-}
-
 static void put_count(jg_json_out *j, const char *key, uint64_t n)
 {
     jg_json_key(j, jg_str(key));
@@ -36,7 +30,7 @@ static void put_pair(jg_json_out *j, const char *key, jaeger_str value)
 void jg_os_put_term(jg_json_out *j, const char *field, jaeger_str value)
 {
     jg_json_object(j);
-    begin(j, "term");
+    jg_json_key_object(j, "term");
     put_pair(j, field, value);
     jg_json_end(j);
     jg_json_end(j);
@@ -46,8 +40,8 @@ void jg_os_put_range(jg_json_out *j, const char *field, bool has_min, uint64_t m
                      uint64_t max)
 {
     jg_json_object(j);
-    begin(j, "range");
-    begin(j, field);
+    jg_json_key_object(j, "range");
+    jg_json_key_object(j, field);
     if (has_min)
         put_count(j, "gte", min);
     if (has_max)
@@ -64,7 +58,7 @@ static void put_value_query(jg_json_out *j, const char *op, jaeger_str field, co
                             jaeger_str value)
 {
     jg_json_object(j);
-    begin(j, op);
+    jg_json_key_object(j, op);
     jg_json_key(j, field);
     jg_json_object(j);
     put_pair(j, inner, value);
@@ -81,11 +75,11 @@ static void put_comparison(jg_json_out *j, jaeger_str field, jg_os_compare compa
 static void put_exists(jg_json_out *j, jaeger_str field)
 {
     jg_json_object(j);
-    begin(j, "bool");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "should");
     jg_json_array(j);
     jg_json_object(j);
-    begin(j, "exists");
+    jg_json_key_object(j, "exists");
     put_pair(j, "field", field);
     jg_json_end(j);
     jg_json_end(j);
@@ -112,7 +106,7 @@ static void put_field_query(jg_json_out *j, const char *object, jaeger_str key, 
         return;
     }
     jg_json_object(j);
-    begin(j, "bool");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "must");
     put_comparison(j, jg_buf_view(&field), compare, value);
     jg_json_end(j);
@@ -126,10 +120,10 @@ static void put_nested_query(jg_json_out *j, const char *path, jaeger_str key, j
     (void)snprintf(key_field, sizeof key_field, "%s.key", path);
     (void)snprintf(value_field, sizeof value_field, "%s.value", path);
     jg_json_object(j);
-    begin(j, "nested");
+    jg_json_key_object(j, "nested");
     put_pair(j, "path", jg_str(path));
-    begin(j, "query");
-    begin(j, "bool");
+    jg_json_key_object(j, "query");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "must");
     jg_json_array(j);
     put_value_query(j, "match", jg_str(key_field), "query", key);
@@ -154,7 +148,7 @@ void jg_os_put_tag(jg_json_out *j, jaeger_str key, jg_os_compare compare, jaeger
                         {JG_OS_IN_PROCESS, NULL, "process.tags"},
                         {JG_OS_IN_LOGS, NULL, "logs.fields"}};
     jg_json_object(j);
-    begin(j, "bool");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "should");
     jg_json_array(j);
     for (size_t i = 0; i < PLACES; i++) {
@@ -181,7 +175,7 @@ static void put_tag_is(jg_json_out *j, const char *key, const char *value, jaege
 static void put_no_status(jg_json_out *j, bool nor_ok, jaeger_str dot)
 {
     jg_json_object(j);
-    begin(j, "bool");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "must_not");
     jg_json_array(j);
     put_tag_is(j, "error", "true", dot);
@@ -291,17 +285,17 @@ void jg_os_put_find_ids(jg_buf *out, const jaeger_trace_query *query, jg_os_wind
     jg_json_out json = JG_JSON_OUT_INIT(out), *j = &json;
     jg_json_object(j);
     put_count(j, "size", 0);
-    begin(j, "query");
-    begin(j, "bool");
+    jg_json_key_object(j, "query");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "must");
     jg_json_array(j);
     put_conditions(j, query, window, dot);
     jg_json_end(j);
     jg_json_end(j);
     jg_json_end(j);
-    begin(j, "aggregations");
-    begin(j, "traceIDs");
-    begin(j, "terms");
+    jg_json_key_object(j, "aggregations");
+    jg_json_key_object(j, "traceIDs");
+    jg_json_key_object(j, "terms");
     put_pair(j, "field", JAEGER_STR("traceID"));
     put_count(j, "size", limit);
     jg_json_key_lit(j, "order");
@@ -309,9 +303,9 @@ void jg_os_put_find_ids(jg_buf *out, const jaeger_trace_query *query, jg_os_wind
     put_order(j, "startTime", "desc");
     jg_json_end(j);
     jg_json_end(j);
-    begin(j, "aggregations");
-    begin(j, "startTime");
-    begin(j, "max");
+    jg_json_key_object(j, "aggregations");
+    jg_json_key_object(j, "startTime");
+    jg_json_key_object(j, "max");
     put_pair(j, "field", JAEGER_STR("startTime"));
     for (int i = 0; i < 7; i++)
         jg_json_end(j);
@@ -329,7 +323,7 @@ static void put_trace_id(jg_json_out *j, const uint8_t trace_id[16])
         return;
     }
     jg_json_object(j);
-    begin(j, "terms");
+    jg_json_key_object(j, "terms");
     jg_json_key_lit(j, "traceID");
     jg_json_array(j);
     jg_json_str(j, (jaeger_str){hex, 32});
@@ -346,7 +340,7 @@ static void put_sort(jg_json_out *j)
     jg_json_array(j);
     for (size_t i = 0; i < JG_COUNT(fields); i++) {
         jg_json_object(j);
-        begin(j, fields[i]);
+        jg_json_key_object(j, fields[i]);
         put_pair(j, "order", JAEGER_STR("asc"));
         jg_json_end(j);
         jg_json_end(j);
@@ -359,8 +353,8 @@ void jg_os_put_trace(jg_buf *out, const uint8_t trace_id[16], jg_os_window windo
 {
     jg_json_out json = JG_JSON_OUT_INIT(out), *j = &json;
     jg_json_object(j);
-    begin(j, "query");
-    begin(j, "bool");
+    jg_json_key_object(j, "query");
+    jg_json_key_object(j, "bool");
     jg_json_key_lit(j, "must");
     jg_json_array(j);
     put_trace_id(j, trace_id);
@@ -379,7 +373,7 @@ void jg_os_put_trace(jg_buf *out, const uint8_t trace_id[16], jg_os_window windo
     }
     if (brief) {
         static const char *const not_needed[] = {"logs", "process.tag*", "references", "scopeTag*"};
-        begin(j, "_source");
+        jg_json_key_object(j, "_source");
         jg_json_key_lit(j, "excludes");
         jg_json_array(j);
         for (size_t i = 0; i < JG_COUNT(not_needed); i++)
@@ -397,9 +391,9 @@ void jg_os_put_trace(jg_buf *out, const uint8_t trace_id[16], jg_os_window windo
 static void put_distinct(jg_json_out *j, const char *name, const char *field, uint64_t size)
 {
     put_count(j, "size", 0);
-    begin(j, "aggregations");
-    begin(j, name);
-    begin(j, "terms");
+    jg_json_key_object(j, "aggregations");
+    jg_json_key_object(j, name);
+    jg_json_key_object(j, "terms");
     put_pair(j, "field", jg_str(field));
     put_count(j, "size", size);
     for (int i = 0; i < 4; i++)
@@ -435,9 +429,9 @@ void jg_os_put_dependencies(jg_buf *out, uint64_t start_unix_ns, uint64_t end_un
     jg_json_out json = JG_JSON_OUT_INIT(out), *j = &json;
     jg_json_object(j);
     put_count(j, "size", size);
-    begin(j, "query");
-    begin(j, "range");
-    begin(j, "timestamp");
+    jg_json_key_object(j, "query");
+    jg_json_key_object(j, "range");
+    jg_json_key_object(j, "timestamp");
     put_time(j, "gte", start_unix_ns);
     put_time(j, "lte", end_unix_ns);
     for (int i = 0; i < 4; i++)
