@@ -13,8 +13,6 @@ import json
 import os
 import pathlib
 import re
-import socket
-import struct
 import subprocess
 import sys
 import tempfile

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: a running jaeger-all-in-one on free ports, and helpers to ask it."""
+import importlib
 import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
+import engines
 import pytest
 import requests
+import search_engine
 from ports import free_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -125,6 +129,28 @@ def any_store(request, tmp_path):
     server = Jaeger(tmp_path, storage=storage).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def stubs(tmp_path_factory):
+    """Python modules of all our .proto files, by a function of their path."""
+    out = tmp_path_factory.mktemp("stubs")
+    files = [str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto")
+             if "opentelemetry" not in path.parts]  # the SDK brings its own
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", f"--python_out={out}",
+                    f"--grpc_python_out={out}", *files], check=True)
+    sys.path.insert(0, str(out))
+    return lambda name: importlib.import_module(name)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    """An OpenSearch node of its own for a file of tests."""
+    try:
+        with search_engine.Engine(tmp_path_factory.mktemp("opensearch")) as node:
+            yield node
+    except engines.Unavailable as why:
+        pytest.skip(f"SKIPPED: {why}")
 
 
 def program(command, **env):

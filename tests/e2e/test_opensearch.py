@@ -20,15 +20,6 @@ SPANS = 50  # of a request
 REQUESTS = 120
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    try:
-        with search_engine.Engine(tmp_path_factory.mktemp("opensearch")) as node:
-            yield node
-    except search_engine.Unavailable as why:
-        pytest.skip(f"SKIPPED: {why}")
-
-
 def storage(url):
     return f"""opensearch: {{server_urls: ["{url}"], indices: {{index_prefix: e2e,
   spans: {{shards: 1, replicas: 0}}, services: {{shards: 1, replicas: 0}}}}}}"""

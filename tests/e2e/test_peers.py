@@ -4,6 +4,7 @@ import subprocess
 import time
 import uuid
 
+import engines
 import peers
 import pytest
 import requests
@@ -37,7 +38,7 @@ exporters: {{{exporter}}}
 def otelcol():
     try:
         return peers.collector()
-    except peers.Unavailable as why:
+    except engines.Unavailable as why:
         pytest.skip(str(why))
 
 
@@ -141,7 +142,7 @@ def test_own_metrics_are_pushed(tmp_path, protocol):
 def test_prometheus_scrapes_span_metrics_and_the_monitor_page_reads_them(tmp_path):
     try:
         peers.prometheus_binary()
-    except peers.Unavailable as why:
+    except engines.Unavailable as why:
         pytest.skip(str(why))
     server = SpanMetrics(folder(tmp_path, "server"), COUNTING.replace("EXPORTER", "prometheus"), "")
     prometheus = peers.Prometheus(tmp_path, f"127.0.0.1:{server.prometheus}")

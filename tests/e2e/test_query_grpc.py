@@ -1,29 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every method of the query and storage services, called by grpcio with stubs made from proto/."""
-import importlib
-import subprocess
-import sys
 import time
 
 import grpc
 import pytest
-from conftest import ROOT, Jaeger
+from conftest import Jaeger
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from test_sdk import EXPORTERS, send
 from ports import free_ports
-
-
-@pytest.fixture(scope="module")
-def stubs(tmp_path_factory):
-    """Python modules of all our .proto files, by a function of their path."""
-    out = tmp_path_factory.mktemp("stubs")
-    files = [str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto")
-             if "opentelemetry" not in path.parts]  # the SDK brings its own
-    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", f"--python_out={out}",
-                    f"--grpc_python_out={out}", *files], check=True)
-    sys.path.insert(0, str(out))
-    return lambda name: importlib.import_module(name)
 
 
 @pytest.fixture

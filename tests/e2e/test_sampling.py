@@ -6,7 +6,6 @@ import time
 
 import pytest
 import requests
-import search_engine
 
 from conftest import Jaeger, go, java, node, shipped_agent
 from ports import free_ports
@@ -196,22 +195,12 @@ def test_adaptive_sampling_brings_traffic_to_the_target(tmp_path, store):
         server.stop()
 
 
-@pytest.fixture(scope="module")
-def opensearch(tmp_path_factory):
-    """The address of a node that several processes can share."""
-    try:
-        with search_engine.Engine(tmp_path_factory.mktemp("opensearch")) as node:
-            yield node.url
-    except search_engine.Unavailable as why:
-        pytest.skip(f"SKIPPED: {why}")
-
-
-def test_another_collector_takes_over_when_the_leader_is_killed(tmp_path, opensearch):
+def test_another_collector_takes_over_when_the_leader_is_killed(tmp_path, engine):
     """Two collectors share a sampling store; kill -9 gives the leader no time to hand anything over."""
     settings = "adaptive: {sampling_store: shared, calculation_interval: 1s, calculation_delay: 1s, " \
         "leader_lease_refresh_interval: 1s, follower_lease_refresh_interval: 3s, target_samples_per_second: 1000, " \
         "initial_sampling_probability: 0.5}"
-    store = f"memory: {{max_traces: 1000}}}}, shared: {{opensearch: {{server_urls: ['{opensearch}']}}"
+    store = f"memory: {{max_traces: 1000}}}}, shared: {{opensearch: {{server_urls: ['{engine.url}']}}"
     leads = "is now the leader of adaptive sampling"
 
     def node(name):

@@ -6,20 +6,10 @@ import time
 
 import pytest
 import requests
-import search_engine
 from conftest import ALL_IN_ONE, Jaeger
 
 NOW = time.time_ns()
 HOUR = 3600 * 10**9
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    try:
-        with search_engine.Engine(tmp_path_factory.mktemp("opensearch")) as node:
-            yield node
-    except search_engine.Unavailable as why:
-        pytest.skip(f"SKIPPED: {why}")
 
 
 @pytest.fixture

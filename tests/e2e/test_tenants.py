@@ -9,7 +9,6 @@ import grpc
 import pytest
 import requests
 from conftest import Jaeger
-from test_query_grpc import stubs  # noqa: F401
 from ports import free_ports
 
 EVERYTHING = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
@@ -127,7 +126,7 @@ def fill(server):
         assert reply.status_code == 200, reply.text
 
 
-def test_no_login_sees_another_tenant(shared, stubs):  # noqa: F811
+def test_no_login_sees_another_tenant(shared, stubs):
     fill(shared)
     red, blue = (shared.query, basic("red")), (shared.bearer_query, "Bearer blue-token")
     for path in paths_of("red"):

@@ -3,21 +3,9 @@
 
 #include "core/alloc.h"
 #include "core/str.h"
-#include "support/test.h"
+#include "support/spans.h"
 
 #define ITEMS 8
-
-/** A batch of `n` spans. */
-static jaeger_batch *spans(size_t n)
-{
-    jaeger_builder *b = jaeger_builder_new(1 << 20);
-    for (size_t i = 0; i < n; i++)
-        jaeger_builder_span(b, &(jaeger_span_start){.trace_id = {1}, .span_id = {(uint8_t)(i + 1)}});
-    jaeger_batch *batch = NULL;
-    assert_ok(jaeger_builder_finish(b, &batch, NULL));
-    jaeger_builder_free(b);
-    return batch;
-}
 
 typedef struct given {
     size_t spans;

@@ -7,7 +7,7 @@
 #include "core/err.h"
 #include "core/str.h"
 #include "model/batch.h"
-#include "support/test.h"
+#include "support/spans.h"
 #include <pthread.h>
 #include <stdio.h>
 
@@ -61,17 +61,6 @@ static void set_closed(target *t, bool closed)
     t->closed = closed;
     pthread_cond_broadcast(&t->cond);
     pthread_mutex_unlock(&t->mutex);
-}
-
-static jaeger_batch *spans(size_t n)
-{
-    jaeger_builder *b = jaeger_builder_new(1 << 20);
-    for (size_t i = 0; i < n; i++)
-        jaeger_builder_span(b, &(jaeger_span_start){.trace_id = {1}, .span_id = {(uint8_t)(i + 1)}});
-    jaeger_batch *batch = NULL;
-    assert_ok(jaeger_builder_finish(b, &batch, NULL));
-    jaeger_builder_free(b);
-    return batch;
 }
 
 static jaeger_logger silent;
