@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/hash.h"
 #include "core/limits.h"
@@ -108,16 +109,12 @@ static jaeger_status span_metrics_create(void *self, const jaeger_component_crea
     span_metrics *m = self;
     const jg_sm_config *c = in->config;
     bool in_seconds = c->histogram.unit == JG_SM_UNIT_S;
-    pthread_condattr_t clock;
     *m = (span_metrics){.id = in->id, .config = c, .log = in->log, .next = in->next};
     m->arena = jaeger_arena_new(0);
     if (!m->arena)
         return jg_fail_oom(err);
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&m->store_mutex, NULL);
-    (void)pthread_cond_init(&m->wake, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    jg_cond_init(&m->wake);
     m->ready = true;
     if (gate(in->host, "connector.spanmetrics.useSecondAsDefaultMetricsUnit") &&
         !(in->node && jaeger_config_get(jaeger_config_get(in->node, "histogram"), "unit")))

@@ -2,6 +2,7 @@
  * See waiter.h.
  */
 #include "core/waiter.h"
+#include "core/cond.h"
 
 #include "core/clock.h"
 #include "core/err.h"
@@ -11,13 +12,9 @@
 
 jaeger_status jg_waiter_start(jg_waiter *waiter, void *(*work)(void *arg), void *arg, jaeger_error *err)
 {
-    pthread_condattr_t attr;
     *waiter = (jg_waiter){0};
     (void)pthread_mutex_init(&waiter->mutex, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&waiter->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&waiter->wake);
     waiter->running = pthread_create(&waiter->thread, NULL, work, arg) == 0;
     if (waiter->running)
         return JAEGER_OK;
@@ -28,11 +25,7 @@ jaeger_status jg_waiter_start(jg_waiter *waiter, void *(*work)(void *arg), void 
 
 static bool sleep_once(jg_waiter *waiter, uint64_t ns)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    ns += (uint64_t)until.tv_nsec;
-    until.tv_sec += (time_t)(ns / JG_NS_PER_S);
-    until.tv_nsec = (long)(ns % JG_NS_PER_S);
+    struct timespec until = jg_cond_after(ns);
     (void)pthread_mutex_lock(&waiter->mutex);
     while (!waiter->stopping && pthread_cond_timedwait(&waiter->wake, &waiter->mutex, &until) == 0)
         ;

@@ -2,6 +2,7 @@
  * A call on its worker: authenticate, decompress within the budget, run the handler, report its end.
  */
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/str.h"
 #include "net/encoding.h"
@@ -98,11 +99,7 @@ static jaeger_status wait_for_room(jg_grpc_stream *stream, jaeger_call *call)
         uint64_t now = jg_clock_mono_ns();
         if (now >= stream->deadline_ns)
             return jg_fail(&call->error, JAEGER_DEADLINE_EXCEEDED, "context deadline exceeded");
-        struct timespec until;
-        (void)clock_gettime(CLOCK_MONOTONIC, &until); /* the clock of tests may be shifted */
-        uint64_t ns = (uint64_t)until.tv_nsec + (stream->deadline_ns - now);
-        until.tv_sec += (time_t)(ns / JG_NS_PER_S);
-        until.tv_nsec = (long)(ns % JG_NS_PER_S);
+        struct timespec until = jg_cond_after(stream->deadline_ns - now);
         (void)pthread_cond_timedwait(&stream->reply_cond, &stream->reply_mutex, &until);
     }
     if (stream->finished && stream->status == JAEGER_DEADLINE_EXCEEDED)

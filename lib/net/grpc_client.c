@@ -5,6 +5,7 @@
 #include "net/grpc_client.h"
 
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/str.h"
 #include "net/encoding.h"
@@ -25,15 +26,6 @@
 
 /* ---- the client -------------------------------------------------------------------------------------------
  */
-
-static void init_cond(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
-}
 
 static jaeger_status client_open(jg_grpc_client *client, jaeger_error *err)
 {
@@ -70,7 +62,7 @@ jaeger_status jg_grpc_client_new(jg_net *net, const jg_grpc_client_settings *set
     client->settings = settings;
     client->recv_bytes_max = recv_bytes_max ? recv_bytes_max : JG_GRPC_MESSAGE_BYTES_MAX;
     (void)pthread_mutex_init(&client->state_mutex, NULL);
-    init_cond(&client->state_cond);
+    jg_cond_init(&client->state_cond);
     jaeger_status status = client_open(client, err);
     if (status == JAEGER_OK)
         *ret = client;
@@ -107,11 +99,7 @@ static void wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t un
     uint64_t now = jg_clock_mono_ns(), left = until_ns > now ? until_ns - now : 0;
     if (call->cancelled)
         left = JG_MIN(left, POLL_NS);
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + left;
-    until.tv_sec += (time_t)(ns / JG_NS_PER_S);
-    until.tv_nsec = (long)(ns % JG_NS_PER_S);
+    struct timespec until = jg_cond_after(left);
     (void)pthread_cond_timedwait(cond, mutex, &until);
 }
 
@@ -419,7 +407,7 @@ static jaeger_status try_call(jg_grpc_client_call *c, const jg_grpc_request *req
     c->grpc_status = -1;
     c->last = &c->answers;
     (void)pthread_mutex_init(&c->answer_mutex, NULL);
-    init_cond(&c->answer_cond);
+    jg_cond_init(&c->answer_cond);
     jg_loop_post(c->client->loop, &c->begin);
     jaeger_status status = take_all(c, request, call);
     (void)pthread_cond_destroy(&c->answer_cond);

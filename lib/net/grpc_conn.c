@@ -4,6 +4,7 @@
 #include "net/grpc_conn.h"
 
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/str.h"
 
@@ -37,11 +38,7 @@ static jg_grpc_stream *stream_new(jg_grpc_conn *conn, int32_t id)
     stream->sending = stream->queue;
     memcpy(stream->peer, conn->peer, sizeof stream->peer);
     (void)pthread_mutex_init(&stream->reply_mutex, NULL);
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&stream->reply_cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&stream->reply_cond);
     stream->next = conn->streams;
     if (stream->next)
         stream->next->prev = stream;

@@ -3,6 +3,7 @@
  * workers, which end at their deadline at the latest.
  */
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/str.h"
 #include "net/grpc_conn.h"
@@ -182,11 +183,7 @@ static jg_grpc_server *server_new(jg_net *net, const jg_grpc_server_options *opt
     server->listen_fd = -1;
     server->live = 1;
     (void)pthread_mutex_init(&server->live_mutex, NULL);
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&server->live_cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&server->live_cond);
     server->arena = jaeger_arena_new(NAMES_BYTES_MAX);
     if (server->arena && copy_methods(server, options) && copy_health(server, options) &&
         jg_grpc_callbacks_init(server, options->resets_burst, options->resets_per_s))

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
@@ -91,11 +92,7 @@ jaeger_status jg_http_client_new(const jg_http_client_settings *settings, jg_htt
         client->idle_max = JG_MIN(client->idle_max, settings->max_idle_conns);
     if (settings->max_idle_conns_per_host)
         client->idle_max = JG_MIN(client->idle_max, settings->max_idle_conns_per_host);
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&client->returned_cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&client->returned_cond);
     (void)pthread_mutex_init(&client->pool_mutex, NULL);
     *ret = client;
     return JAEGER_OK;
@@ -125,11 +122,7 @@ static bool wait_returned(jg_http_client *client, uint64_t deadline_ns)
     uint64_t now = jg_clock_mono_ns();
     if (now >= deadline_ns)
         return false;
-    struct timespec until; /* tests may shift jg_clock: wait for the difference */
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + JG_MIN(deadline_ns - now, 3600 * JG_NS_PER_S);
-    until.tv_sec += (time_t)(ns / JG_NS_PER_S);
-    until.tv_nsec = (long)(ns % JG_NS_PER_S);
+    struct timespec until = jg_cond_after(JG_MIN(deadline_ns - now, 3600 * JG_NS_PER_S));
     (void)pthread_cond_timedwait(&client->returned_cond, &client->pool_mutex, &until);
     return true;
 }

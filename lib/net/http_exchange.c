@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/limits.h"
 #include "core/str.h"
 #include "net/encoding.h"
@@ -18,11 +19,7 @@
 
 static void init_output(jg_http_reply *ex)
 {
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&ex->out_room, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&ex->out_room);
     (void)pthread_mutex_init(&ex->out_mutex, NULL);
     ex->headers = JG_BUF_INIT(JG_HTTP_HEAD_BYTES_MAX);
     ex->waiting = JG_BUF_INIT(JG_HTTP_REPLY_BYTES_MAX);

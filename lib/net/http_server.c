@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "net/http_impl.h"
@@ -160,11 +161,7 @@ static jg_http_server *new_server(jg_net *net, const jg_http_server_options *opt
     jg_http_server *server = jg_calloc(1, sizeof *server);
     if (!server)
         return NULL;
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&server->live_cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&server->live_cond);
     (void)pthread_mutex_init(&server->live_mutex, NULL);
     server->net = net;
     server->options = *options;

@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
@@ -258,16 +259,12 @@ static bool is_working(jg_kafka_consumer *c, const rd_kafka_topic_partition_list
 static void drain(jg_kafka_consumer *c, const rd_kafka_topic_partition_list_t *list, uint64_t ns)
 {
     size_t at;
-    struct timespec until;
     for (int i = 0; i < list->cnt; i++) {
         jg_kafka_partition *p = find(c, list->elems[i].topic, list->elems[i].partition, &at);
         if (p)
             jg_kafka_partition_give_up(p);
     }
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    ns += (uint64_t)until.tv_nsec;
-    until.tv_sec += (time_t)(ns / JG_NS_PER_S);
-    until.tv_nsec = (long)(ns % JG_NS_PER_S);
+    struct timespec until = jg_cond_after(ns);
     int timed_out = 0;
     (void)pthread_mutex_lock(&c->shared.mutex);
     while (is_working(c, list) && !timed_out)
@@ -516,7 +513,6 @@ jaeger_status jg_kafka_consumer_start(const jg_kafka_consumer_options *options, 
                                       jaeger_error *err)
 {
     jaeger_error own = {0};
-    pthread_condattr_t attr;
     jg_kafka_consumer *c = jg_calloc(1, sizeof *c);
     if (!c)
         return jg_fail_oom(err);
@@ -524,10 +520,7 @@ jaeger_status jg_kafka_consumer_start(const jg_kafka_consumer_options *options, 
     c->options = *options;
     c->shared.handler = options->handler;
     c->queue_fd = c->shared.wake_fd = -1;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&c->shared.idle_cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&c->shared.idle_cond);
     (void)pthread_mutex_init(&c->shared.mutex, NULL);
     make_metrics(c);
     jaeger_status status = open_all(c, &own);

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/map.h"
@@ -301,11 +302,7 @@ jg_kafka_flight *jg_kafka_flight_new(jg_kafka_producer *producer)
     jg_kafka_flight *f = jg_calloc(1, sizeof *f);
     if (!f)
         return NULL;
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&f->landed_cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&f->landed_cond);
     (void)pthread_mutex_init(&f->mutex, NULL);
     f->producer = producer;
     f->buf = JG_BUF_INIT(JG_KAFKA_FLIGHT_BYTES_MAX);
@@ -445,13 +442,9 @@ static jaeger_status produce_all(jg_kafka_flight *f, jaeger_error *err)
 /** Wait until no record is under way. */
 static jaeger_status await(jg_kafka_flight *f, jaeger_call *call)
 {
-    struct timespec until;
     int timed_out = 0, code;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     uint64_t now = jg_clock_mono_ns();
-    uint64_t ns = (uint64_t)until.tv_nsec + (call->deadline_ns > now ? call->deadline_ns - now : 0);
-    until.tv_sec += (time_t)(ns / JG_NS_PER_S);
-    until.tv_nsec = (long)(ns % JG_NS_PER_S);
+    struct timespec until = jg_cond_after(call->deadline_ns > now ? call->deadline_ns - now : 0);
     (void)pthread_mutex_lock(&f->mutex);
     while (f->under_way && !timed_out)
         timed_out = call->deadline_ns ? pthread_cond_timedwait(&f->landed_cond, &f->mutex, &until)

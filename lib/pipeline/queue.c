@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
@@ -86,14 +87,9 @@ static void item_free(item *it)
     jg_free(it);
 }
 
-/** Tests may shift jg_clock: wait for a difference. */
 static void wait_ns(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t ns)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t at = (uint64_t)until.tv_nsec + JG_MIN(ns, 3600 * JG_NS_PER_S);
-    until.tv_sec += (time_t)(at / JG_NS_PER_S);
-    until.tv_nsec = (long)(at % JG_NS_PER_S);
+    struct timespec until = jg_cond_after(JG_MIN(ns, 3600 * JG_NS_PER_S));
     (void)pthread_cond_timedwait(cond, mutex, &until);
 }
 
@@ -385,15 +381,6 @@ static void make_metrics(jg_queue *q)
         make_gauges(q, labels);
 }
 
-static void cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
-}
-
 jg_queue *jg_queue_new(const jg_queue_options *options)
 {
     jg_queue *q = jg_calloc(1, sizeof *q);
@@ -406,8 +393,8 @@ jg_queue *jg_queue_new(const jg_queue_options *options)
     q->sender =
         (jg_load_sender){.retry = *options->retry, .send = attempt, .user = q, .rules = q->lanes.rules};
     (void)pthread_mutex_init(&q->queue_mutex, NULL);
-    cond_init(&q->filled_cond);
-    cond_init(&q->changed_cond);
+    jg_cond_init(&q->filled_cond);
+    jg_cond_init(&q->changed_cond);
     jg_retry_stop_init(&q->sender.stop);
     make_metrics(q);
     return q;

@@ -5,6 +5,7 @@
 #include "pipeline/retry.h"
 
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "model/batch.h"
 #include <string.h>
@@ -70,11 +71,7 @@ jaeger_status jg_retry_check(const jg_retry_config *c, jaeger_error *err)
 
 void jg_retry_stop_init(jg_retry_stop *stop)
 {
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&stop->stopped_cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&stop->stopped_cond);
     (void)pthread_mutex_init(&stop->mutex, NULL);
     stop->stopped = false;
 }
@@ -96,11 +93,7 @@ void jg_retry_stop_done(jg_retry_stop *stop)
 /** @return false: stopped meanwhile, or before */
 static bool wait_for(jg_retry_stop *stop, uint64_t ns)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t at_ns = (uint64_t)until.tv_nsec + ns;
-    until.tv_sec += (time_t)(at_ns / JG_NS_PER_S);
-    until.tv_nsec = (long)(at_ns % JG_NS_PER_S);
+    struct timespec until = jg_cond_after(ns);
     int timed_out = 0;
     (void)pthread_mutex_lock(&stop->mutex);
     while (!stop->stopped && !timed_out)

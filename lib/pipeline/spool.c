@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "pipeline/spool_file.h"
@@ -56,22 +57,9 @@ struct jg_spool {
 
 /* ---- waiting ---- */
 
-static void cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
-}
-
 static void wait_ns(jg_spool *s, pthread_cond_t *cond, uint64_t ns)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t at = (uint64_t)until.tv_nsec + JG_MIN(ns, 3600 * JG_NS_PER_S);
-    until.tv_sec += (time_t)(at / JG_NS_PER_S);
-    until.tv_nsec = (long)(at % JG_NS_PER_S);
+    struct timespec until = jg_cond_after(JG_MIN(ns, 3600 * JG_NS_PER_S));
     (void)pthread_cond_timedwait(cond, &s->spool_mutex, &until);
 }
 
@@ -469,8 +457,8 @@ jaeger_status jg_spool_open(const char *directory, uint64_t bytes_max, const jae
     s->bytes_max = bytes_max;
     s->log = log;
     (void)pthread_mutex_init(&s->spool_mutex, NULL);
-    cond_init(&s->work_cond);
-    cond_init(&s->changed_cond);
+    jg_cond_init(&s->work_cond);
+    jg_cond_init(&s->changed_cond);
     jaeger_status status = jg_spool_file_open(&s->file, directory, bytes_max, log, err);
     s->size = s->file.size;
     s->next_seq = s->committed = s->file.next_seq;

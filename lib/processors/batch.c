@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
@@ -20,25 +21,12 @@
 
 /* ---- shared by both ways ---- */
 
-void jg_batch_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
-}
-
 bool jg_batch_wait(jg_batcher *b, pthread_cond_t *cond, uint64_t deadline_ns)
 {
     uint64_t now = jg_clock_mono_ns();
     if (now >= deadline_ns)
         return false;
-    struct timespec at; /* jg_clock may be shifted by tests: wait for the difference */
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    uint64_t ns = (uint64_t)at.tv_nsec + JG_MIN(deadline_ns - now, 3600 * JG_NS_PER_S);
-    at.tv_sec += (time_t)(ns / JG_NS_PER_S);
-    at.tv_nsec = (long)(ns % JG_NS_PER_S);
+    struct timespec at = jg_cond_after(JG_MIN(deadline_ns - now, 3600 * JG_NS_PER_S));
     (void)pthread_cond_timedwait(cond, &b->state_mutex, &at);
     return true;
 }
@@ -262,7 +250,7 @@ static jaeger_status batch_create(void *self, const jaeger_component_create *in,
     make_metrics(b, jaeger_host_metrics(in->host), in->id);
     if (pthread_mutex_init(&b->state_mutex, NULL))
         return jg_fail_oom(err);
-    jg_batch_cond_init(&b->work);
+    jg_cond_init(&b->work);
     b->ready = true;
     if (b->config->metadata_keys.count == 0)
         shard_init(b, &b->single);

@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/hash.h"
 #include "core/limits.h"
@@ -207,7 +208,6 @@ static jaeger_status tail_validate(const void *config, const jaeger_config *node
 static jaeger_status tail_create(void *self, const jaeger_component_create *in, jaeger_error *err)
 {
     jg_tail *t = self;
-    pthread_condattr_t attr;
     t->config = in->config;
     t->next = in->next;
     t->log = in->log;
@@ -215,11 +215,8 @@ static jaeger_status tail_create(void *self, const jaeger_component_create *in, 
         t->seed = jg_clock_unix_ns() ^ (uintptr_t)self;
     if (pthread_mutex_init(&t->state_mutex, NULL) || pthread_mutex_init(&t->policy_mutex, NULL))
         return jg_fail_oom(err);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&t->work, &attr);
-    (void)pthread_cond_init(&t->space, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&t->work);
+    jg_cond_init(&t->space);
     t->ready = true;
     t->arena = jaeger_arena_new(JG_YAML_ARENA_BYTES_MAX);
     if (!t->arena)

@@ -4,6 +4,7 @@
 #include "query/gate.h"
 
 #include "core/clock.h"
+#include "core/cond.h"
 #include <time.h>
 #include <unistd.h>
 
@@ -11,14 +12,10 @@
 
 void jg_gate_init(jg_gate *gate, unsigned max)
 {
-    pthread_condattr_t attr;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     *gate = (jg_gate){.max = max ? max : (unsigned)JG_MAX(2, cores)};
     (void)pthread_mutex_init(&gate->gate_mutex, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&gate->next, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&gate->next);
 }
 
 void jg_gate_done(jg_gate *gate)
@@ -33,8 +30,7 @@ jaeger_status jg_gate_enter(jg_gate *gate, jg_gate_pass *ret, jaeger_call *call)
     ret->gate = NULL;
     (void)pthread_mutex_lock(&gate->gate_mutex);
     while (status == JAEGER_OK && gate->running >= gate->max) {
-        uint64_t at = jg_clock_mono_ns() + LOOK_NS;
-        struct timespec until = {(time_t)(at / JG_NS_PER_S), (long)(at % JG_NS_PER_S)};
+        struct timespec until = jg_cond_after(LOOK_NS);
         (void)pthread_cond_timedwait(&gate->next, &gate->gate_mutex, &until);
         status = jaeger_call_check(call);
     }

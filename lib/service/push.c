@@ -5,6 +5,7 @@
  */
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/str.h"
 #include "model/metrics.h"
@@ -196,11 +197,7 @@ static void push_once(pusher *p, uint64_t timeout_ns, const int *cancelled)
 /** Wait for an interval. @return false: it is time to stop */
 static bool wait_interval(pusher *p)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t at = (uint64_t)until.tv_nsec + JG_MIN(p->reader->interval_ms, 86400000u) * JG_NS_PER_MS;
-    until.tv_sec += (time_t)(at / JG_NS_PER_S);
-    until.tv_nsec = (long)(at % JG_NS_PER_S);
+    struct timespec until = jg_cond_after(JG_MIN(p->reader->interval_ms, 86400000u) * JG_NS_PER_MS);
     int timed_out = 0;
     (void)pthread_mutex_lock(&p->stop_mutex);
     while (!p->stopping && !timed_out)
@@ -268,11 +265,7 @@ static jaeger_status open_client(pusher *p, struct jg_net *net, jaeger_error *er
 
 static jaeger_status start_one(pusher *p, struct jg_net *net, jaeger_error *err)
 {
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&p->stop_cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&p->stop_cond);
     (void)pthread_mutex_init(&p->stop_mutex, NULL);
     p->start_unix_ns = jg_clock_unix_ns();
     if (open_client(p, net, err) != JAEGER_OK)

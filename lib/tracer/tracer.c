@@ -5,6 +5,7 @@
  */
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/hash.h"
 #include "core/pb.h"
@@ -314,20 +315,10 @@ static void send_request(jaeger_tracer *tracer, const jg_buf *request, uint32_t 
                        __ATOMIC_RELAXED);
 }
 
-static struct timespec timespec_after(uint64_t ns)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    ns += (uint64_t)until.tv_nsec;
-    until.tv_sec += (time_t)(ns / JG_NS_PER_S);
-    until.tv_nsec = (long)(ns % JG_NS_PER_S);
-    return until;
-}
-
 /** @return true: the tracer stops */
 static bool sleep_or_stop(jaeger_tracer *tracer, uint64_t ns)
 {
-    struct timespec until = timespec_after(ns);
+    struct timespec until = jg_cond_after(ns);
     (void)pthread_mutex_lock(&tracer->wake_mutex);
     while (!tracer->stopping && pthread_cond_timedwait(&tracer->wake, &tracer->wake_mutex, &until) == 0)
         ;
@@ -342,7 +333,7 @@ static void *run(void *arg)
     JG_AUTO_BUF jg_buf request = JG_BUF_INIT(2 * BATCH_BYTES_MAX);
     bool stopping = false;
     while (!stopping) {
-        struct timespec until = timespec_after(tracer->flush_interval_ns);
+        struct timespec until = jg_cond_after(tracer->flush_interval_ns);
         (void)pthread_mutex_lock(&tracer->wake_mutex);
         while (!tracer->stopping && tracer->flushes_asked == tracer->flushes_done &&
                pthread_cond_timedwait(&tracer->wake, &tracer->wake_mutex, &until) == 0)
@@ -362,7 +353,7 @@ static void *run(void *arg)
 
 jaeger_status jaeger_tracer_flush(jaeger_tracer *tracer, uint64_t timeout_ns)
 {
-    struct timespec until = timespec_after(timeout_ns);
+    struct timespec until = jg_cond_after(timeout_ns);
     int timed_out = 0;
     (void)pthread_mutex_lock(&tracer->wake_mutex);
     uint64_t mine = ++tracer->flushes_asked;
@@ -418,13 +409,9 @@ static bool make_spans(jaeger_tracer *tracer, const jaeger_tracer_options *optio
 
 static void init_sync(jaeger_tracer *tracer)
 {
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&tracer->wake_mutex, NULL);
-    (void)pthread_cond_init(&tracer->wake, &monotonic);
-    (void)pthread_cond_init(&tracer->flushed, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    jg_cond_init(&tracer->wake);
+    jg_cond_init(&tracer->flushed);
 }
 
 jaeger_status jaeger_tracer_new(const jaeger_tracer_options *in, jaeger_tracer **ret, jaeger_error *err)

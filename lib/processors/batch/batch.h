@@ -66,7 +66,6 @@ jaeger_status jg_batch_send(jg_batcher *b, const jg_batch_shard *shard, jaeger_b
                             uint64_t deadline_ns, jaeger_arena *arena, jaeger_error *err);
 /** Wait on `cond` (CLOCK_MONOTONIC) with state_mutex held. @return false: the time has come */
 bool jg_batch_wait(jg_batcher *b, pthread_cond_t *cond, uint64_t deadline_ns);
-void jg_batch_cond_init(pthread_cond_t *cond);
 
 jaeger_status jg_batch_through(jg_batcher *b, jg_batch_shard *shard, jaeger_batch *take, jaeger_call *call);
 /** Wait until nothing is in flight. */

@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "model/batch.h"
@@ -51,7 +52,7 @@ static ticket *ticket_new(jaeger_batch *batch, uint64_t deadline_ns)
     t->deadline_ns = deadline_ns ? deadline_ns : jg_clock_mono_ns() + JG_TIMEOUT_DEFAULT_NS;
     t->refs = 1;
     t->waiting = true;
-    jg_batch_cond_init(&t->wake);
+    jg_cond_init(&t->wake);
     return t;
 }
 

@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
@@ -251,11 +252,7 @@ static void tick(jg_tail *t)
 
 static void wait_for_work(jg_tail *t, uint64_t now)
 {
-    struct timespec at; /* the clock may be shifted by tests: wait for the difference */
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    uint64_t ns = (uint64_t)at.tv_nsec + JG_MIN(t->next_tick_ns - now, JG_NS_PER_S);
-    at.tv_sec += (time_t)(ns / JG_NS_PER_S);
-    at.tv_nsec = (long)(ns % JG_NS_PER_S);
+    struct timespec at = jg_cond_after(JG_MIN(t->next_tick_ns - now, JG_NS_PER_S));
     (void)pthread_cond_timedwait(&t->work, &t->state_mutex, &at);
 }
 

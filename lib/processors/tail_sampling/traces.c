@@ -4,6 +4,7 @@
  */
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/hash.h"
 #include "core/limits.h"
@@ -229,11 +230,7 @@ static bool wait_for_space(jg_tail *t, uint64_t deadline_ns)
     uint64_t now = jg_clock_mono_ns();
     if (now >= deadline_ns || t->stopping)
         return false;
-    struct timespec at; /* the clock may be shifted by tests: wait for the difference */
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    uint64_t ns = (uint64_t)at.tv_nsec + JG_MIN(deadline_ns - now, JG_NS_PER_S);
-    at.tv_sec += (time_t)(ns / JG_NS_PER_S);
-    at.tv_nsec = (long)(ns % JG_NS_PER_S);
+    struct timespec at = jg_cond_after(JG_MIN(deadline_ns - now, JG_NS_PER_S));
     (void)pthread_cond_timedwait(&t->space, &t->state_mutex, &at);
     return true;
 }

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
@@ -232,16 +233,12 @@ static void free_agent(jg_jaeger_agent *a)
 static jg_jaeger_agent *new_agent(const jg_jaeger_agent_options *options)
 {
     size_t workers = (size_t)JG_MAX(1, JG_MIN(options->workers, JG_WORKERS_MAX));
-    pthread_condattr_t monotonic;
     jg_jaeger_agent *a = jg_calloc(1, sizeof *a);
     if (!a)
         return NULL;
     a->options = *options;
     pthread_mutex_init(&a->queue_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&a->progress, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    jg_cond_init(&a->progress);
     a->workers = jg_calloc(workers, sizeof *a->workers);
     for (size_t i = 0; a->workers && i < workers; i++) {
         a->workers[i] = (worker){.job.run = run, .agent = a, .next_idle = a->idle};

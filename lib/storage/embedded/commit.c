@@ -5,6 +5,7 @@
  */
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "storage/embedded/store.h"
@@ -191,12 +192,8 @@ static bool is_full(const jg_store *store, const jg_mt *mem)
 /** Wait for a place among the frozen memtables. store->lock is held. */
 static bool wait_for_place(jg_store *store)
 {
-    struct timespec until;
     uint64_t at = jg_clock_mono_ns() + FROZEN_WAIT_NS;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)FROZEN_WAIT_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = jg_cond_after(FROZEN_WAIT_NS);
     while (store->frozen_count >= store->options.frozen_max && jg_clock_mono_ns() < at)
         if (pthread_cond_timedwait(&store->frozen_cond, &store->lock, &until) == ETIMEDOUT)
             break;
@@ -479,15 +476,6 @@ static void wait_turn(jg_store *store, jg_write *w, jaeger_call *call)
     (void)pthread_mutex_unlock(&store->commit_lock);
 }
 
-static void init_cond(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
-}
-
 jaeger_status jg_store_write(jg_store *store, const jaeger_batch *batch, jaeger_call *call)
 {
     size_t spans = jaeger_batch_span_count(batch);
@@ -505,7 +493,7 @@ jaeger_status jg_store_write(jg_store *store, const jaeger_batch *batch, jaeger_
                   .arrival_unix_ns = jg_store_now(store)};
     jaeger_status status = jg_wal_frame_make(frame, batch, w.arrival_unix_ns, &call->error);
     if (status == JAEGER_OK) {
-        init_cond(&w.cond);
+        jg_cond_init(&w.cond);
         wait_turn(store, &w, call);
         (void)pthread_cond_destroy(&w.cond);
         status = w.error.status;

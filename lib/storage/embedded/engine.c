@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "core/str.h"
 #include <dirent.h>
@@ -280,13 +281,10 @@ static void balance(jg_engine *engine, bool disk)
 
 static void wait_for_work(jg_engine *engine)
 {
-    struct timespec until;
     uint64_t wait = engine->config.store.durability == JG_DURABLE_INTERVAL
                         ? JG_MIN(TICK_NS, engine->config.sync_interval_ns)
                         : TICK_NS;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t at = (uint64_t)until.tv_sec * JG_NS_PER_S + (uint64_t)until.tv_nsec + wait;
-    until = (struct timespec){(time_t)(at / JG_NS_PER_S), (long)(at % JG_NS_PER_S)};
+    struct timespec until = jg_cond_after(wait);
     (void)pthread_mutex_lock(&engine->lock);
     while (!engine->stop && !engine->work)
         if (pthread_cond_timedwait(&engine->cond, &engine->lock, &until) == ETIMEDOUT)
@@ -396,15 +394,11 @@ static jaeger_status make_root(jg_engine *engine, jaeger_error *err)
 jaeger_status jg_engine_open(jg_engine *engine, const jg_engine_config *config, const jaeger_logger *log,
                              jaeger_error *err)
 {
-    pthread_condattr_t attr;
     jg_store *store = NULL;
     *engine = (jg_engine){.config = *config, .lock_fd = -1};
     engine->log = log ? *log : (jaeger_logger){0};
     (void)pthread_mutex_init(&engine->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&engine->cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&engine->cond);
     jaeger_status status = config->read_only ? find_root(engine, err) : make_root(engine, err);
     if (status == JAEGER_OK)
         status = jg_engine_store(engine, (jaeger_str){0}, !config->read_only, &store, err);

@@ -5,6 +5,7 @@
  */
 #include "core/alloc.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/err.h"
 #include "storage/embedded/splits.h"
 #include <dirent.h>
@@ -326,11 +327,7 @@ static jaeger_status make_dirs(jg_store *store, jaeger_error *err)
 
 static void init_locks(jg_store *store)
 {
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&store->frozen_cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    jg_cond_init(&store->frozen_cond);
     (void)pthread_mutex_init(&store->commit_lock, NULL);
     (void)pthread_mutex_init(&store->lock, NULL);
     (void)pthread_mutex_init(&store->catalog_lock, NULL);
