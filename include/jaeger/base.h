@@ -110,11 +110,13 @@ typedef struct jaeger_call {
     const int *cancelled; /**< NULL, or a flag another thread sets to non-zero when nobody waits any more */
     const jaeger_pair *metadata; /**< request headers with lower-case names, if the receiver keeps them */
     size_t metadata_count;
-    jaeger_error error; /**< set when the call's status is not OK */
-    jaeger_str user;    /**< who an authenticator says this is; empty: not known */
+    jaeger_error error;             /**< set when the call's status is not OK */
+    jaeger_str user;                /**< who an authenticator says this is; empty: not known */
     const jaeger_str *user_tenants; /**< the only tenants this user may use, the usual one first; "*": any.
                                        NULL: no rule, the request's header decides */
     size_t user_tenant_count;
+    struct jaeger_tracer *tracer;       /**< records what is done for this call; NULL: nobody */
+    const struct jaeger_context *trace; /**< the span that this call belongs to; NULL: none */
 } jaeger_call;
 
 #ifdef __cplusplus

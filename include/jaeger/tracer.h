@@ -60,6 +60,8 @@ typedef struct jaeger_tracer_options {
     uint32_t spans_max;           /**< running and waiting spans; 0: 2048 */
     uint32_t span_bytes_max;      /**< one span; what does not fit is cut and counted; 0: 64 KiB */
     uint64_t flush_interval_ns;   /**< 0: 200 ms */
+    uint32_t batch_spans_max;     /**< in one batch; 0: 512 */
+    unsigned propagators;         /**< JAEGER_W3C | ...; what jaeger_tracer_propagators answers; 0: W3C */
 } jaeger_tracer_options;
 
 typedef struct jaeger_tracer_stats {
@@ -75,6 +77,8 @@ JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_tracer_new(const jaeger_tracer
 JAEGER_API void jaeger_tracer_free(jaeger_tracer *tracer);
 /** Wait until all spans that ended before the call were handed over. @return DEADLINE_EXCEEDED */
 JAEGER_API jaeger_status jaeger_tracer_flush(jaeger_tracer *tracer, uint64_t timeout_ns);
+/** The formats in which the context of its spans travels. */
+JAEGER_API unsigned jaeger_tracer_propagators(const jaeger_tracer *tracer);
 JAEGER_API void jaeger_tracer_get_stats(const jaeger_tracer *tracer, jaeger_tracer_stats *ret);
 
 /** Start a span now. @param parent NULL or zero ids: a new trace  @param kind JAEGER_KIND_*

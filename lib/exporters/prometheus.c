@@ -167,7 +167,8 @@ static jaeger_status prometheus_start(void *self, jaeger_error *err)
     jg_http_server_options options = {.settings = settings,
                                       .handler = {prometheus_handle, p},
                                       .auth = jg_auth_for_http(&p->auth),
-                                      .name = p->id};
+                                      .name = p->id,
+                                      .untraced = true};
     return jg_http_server_start(jg_host_net(p->host), &options, &p->server, err);
 }
 

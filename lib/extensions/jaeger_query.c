@@ -278,6 +278,11 @@ static void handle(void *self, jg_http_request *request, jg_http_reply *reply)
     jg_query_http_handle(&q->http, request, &to);
 }
 
+static const char *route(void *self, jaeger_str method, jaeger_str path)
+{
+    return jg_query_http_route(&((const query *)self)->http, method, path);
+}
+
 static jaeger_str metadata(const jaeger_call *call, const char *name)
 {
     for (size_t i = 0; i < call->metadata_count; i++)
@@ -327,7 +332,8 @@ static jaeger_status start_servers(query *q, jaeger_error *err)
                                       .handler = {handle, q},
                                       .auth = jg_auth_for_http(&q->http_auth),
                                       .questions = true,
-                                      .name = q->id};
+                                      .name = q->id,
+                                      .route = route};
     return jg_http_server_start(jg_host_net(q->host), &options, &q->http_server, err);
 }
 

@@ -23,6 +23,11 @@ typedef struct wire {
     void *user;
 } wire;
 
+typedef enum origin_state { ORIGIN_UNKNOWN, ORIGIN_UNSAMPLED, ORIGIN_SAMPLED } origin_state;
+typedef struct origin {
+    uint8_t trace_id[16], span_id[8], state;
+} origin;
+
 struct jaeger_batch {
     int refs;
     uint32_t span_count, group_count, wire_count, wire_cap;
@@ -33,6 +38,7 @@ struct jaeger_batch {
     jaeger_span_group *groups;
     wire **wires;
     jaeger_arena *arena; /* replaced spans; owned by the wire that wraps it */
+    origin origin;
 };
 
 static void release_malloc(void *user, void *bytes, size_t len)
@@ -339,6 +345,25 @@ static void append_index(jaeger_batch *to, const jaeger_batch *from, const uint3
     to->wire_bytes += from->wire_bytes;
     to->point_count += from->point_count;
     to->signal = from->signal;
+    if (from->origin.state > to->origin.state)
+        to->origin = from->origin;
+}
+
+void jg_batch_set_origin(jaeger_batch *batch, const jaeger_context *context)
+{
+    batch->origin.state = context->sampled ? ORIGIN_SAMPLED : ORIGIN_UNSAMPLED;
+    memcpy(batch->origin.trace_id, context->trace_id, sizeof batch->origin.trace_id);
+    memcpy(batch->origin.span_id, context->span_id, sizeof batch->origin.span_id);
+}
+
+bool jg_batch_origin(const jaeger_batch *batch, jaeger_context *ret)
+{
+    if (batch->origin.state == ORIGIN_UNKNOWN)
+        return false;
+    *ret = (jaeger_context){.sampled = batch->origin.state == ORIGIN_SAMPLED};
+    memcpy(ret->trace_id, batch->origin.trace_id, sizeof ret->trace_id);
+    memcpy(ret->span_id, batch->origin.span_id, sizeof ret->span_id);
+    return true;
 }
 
 jaeger_status jg_batch_merge(jaeger_batch *const *batches, size_t n, jaeger_batch **ret, jaeger_error *err)

@@ -6,8 +6,13 @@
 
 #include "core/pb.h"
 #include "model/otlp_fields.h"
-#include <jaeger/batch.h>
+#include <jaeger/tracer.h>
 
+/** The span of ours that brought the batch (core/self_span.h); what is made of several batches has that of
+ * the first one that is sampled. The batch has one reference. */
+void jg_batch_set_origin(jaeger_batch *batch, const jaeger_context *origin);
+/** @return false: not known */
+bool jg_batch_origin(const jaeger_batch *batch, jaeger_context *ret);
 /** Spans, or data points of metrics. */
 size_t jg_batch_items(const jaeger_batch *batch);
 /** Part `index` of the message, if the batch is as it came: the parts together are one request. Batches of

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/cond.h"
 #include "core/err.h"
+#include "core/self_span.h"
 #include "core/str.h"
 #include "net/encoding.h"
 #include "net/grpc_conn.h"
@@ -204,6 +205,32 @@ static jaeger_status run_handler(jg_grpc_stream *stream, jaeger_call *call)
     return stream->method->handle(stream->method->self, request, stream, call);
 }
 
+/** Statuses that tell of a fault of ours: OpenTelemetry's semantic conventions for servers. */
+static bool is_server_fault(jaeger_status status)
+{
+    const unsigned faults = 1u << JAEGER_UNKNOWN | 1u << JAEGER_DEADLINE_EXCEEDED |
+                            1u << JAEGER_UNIMPLEMENTED | 1u << JAEGER_INTERNAL | 1u << JAEGER_UNAVAILABLE |
+                            1u << JAEGER_DATA_LOSS;
+    return faults >> status & 1;
+}
+
+static jaeger_status run_traced(jg_grpc_stream *stream, jaeger_call *call)
+{
+    const jg_grpc_server *server = stream->server;
+    jg_self_span span;
+    jg_self_span_serve(&span, jg_net_tracer(server->net), call, stream->method->path + 1, stream->metadata,
+                       stream->metadata_count);
+    jaeger_status status = run_handler(stream, call);
+    if (span.live) {
+        jaeger_span_set_str(span.live, JAEGER_STR("rpc.system"), JAEGER_STR("grpc"));
+        jaeger_span_set_str(span.live, JAEGER_STR("rpc.method"), jg_str(stream->method->path + 1));
+        jaeger_span_set_int(span.live, JAEGER_STR("rpc.grpc.status_code"), (int64_t)status);
+        jaeger_span_set_str(span.live, JAEGER_STR("component"), jg_str(server->name ? server->name : ""));
+    }
+    jg_self_span_end(&span, is_server_fault(status), &call->error);
+    return status;
+}
+
 void jg_grpc_call_run(jg_job *job)
 {
     jg_grpc_stream *stream = JG_CONTAINER(job, jg_grpc_stream, job);
@@ -216,7 +243,7 @@ void jg_grpc_call_run(jg_job *job)
     jg_request_mark mark;
     jg_requests_begin(jg_net_requests(stream->server->net, false), &mark, stream->server->name,
                       JAEGER_STR(""), jg_str(stream->method->path));
-    jaeger_status status = stream->arena ? run_handler(stream, &call) : jg_fail_oom(&call.error);
+    jaeger_status status = stream->arena ? run_traced(stream, &call) : jg_fail_oom(&call.error);
     jg_requests_end(&mark, (int)status, status != JAEGER_OK, false, call.error.message);
     jg_grpc_body_drop(stream);
     jaeger_arena_free(stream->arena);

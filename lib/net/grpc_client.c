@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/cond.h"
 #include "core/err.h"
+#include "core/self_span.h"
 #include "core/str.h"
 #include "net/encoding.h"
 #include "net/grpc_client_conn.h"
@@ -261,11 +262,14 @@ static const char *coding_of(const jg_grpc_client *client)
     return c.len && !jg_str_is(c, "none") ? c.ptr : NULL;
 }
 
-static bool build_headers(jg_grpc_client_call *c, jaeger_arena *arena, const jg_grpc_request *request)
+static bool build_headers(jg_grpc_client_call *c, jaeger_arena *arena, const jg_grpc_request *request,
+                          const jaeger_call *call)
 {
     const jg_grpc_client_settings *s = c->client->settings;
-    c->nv =
-        jaeger_arena_alloc(arena, (OWN_HEADERS + s->headers.count + request->metadata_count) * sizeof *c->nv);
+    jaeger_pair trace[JG_SELF_SPAN_HEADERS_MAX];
+    size_t trace_count = jg_self_span_headers(call, arena, trace);
+    c->nv = jaeger_arena_alloc(
+        arena, (OWN_HEADERS + s->headers.count + request->metadata_count + trace_count) * sizeof *c->nv);
     char *timeout = jaeger_arena_alloc(arena, JG_GRPC_TIMEOUT_BYTES);
     if (!c->nv || !timeout)
         return false;
@@ -284,7 +288,8 @@ static bool build_headers(jg_grpc_client_call *c, jaeger_arena *arena, const jg_
     if (coding_of(c->client))
         add_header(c, JAEGER_STR("grpc-encoding"), jg_str(coding_of(c->client)));
     return add_metadata(c, arena, s->headers.items, s->headers.count) &&
-           add_metadata(c, arena, request->metadata, request->metadata_count);
+           add_metadata(c, arena, request->metadata, request->metadata_count) &&
+           add_metadata(c, arena, trace, trace_count);
 }
 
 static size_t parts_len(const jg_grpc_request *request)
@@ -438,7 +443,7 @@ jaeger_status jg_grpc_call(jg_grpc_client *client, const jg_grpc_request *reques
             c.part_count = request->part_count;
             c.body_len += parts_len(request);
         }
-        if (!build_headers(&c, arena, request))
+        if (!build_headers(&c, arena, request, call))
             return jg_fail_oom(&call->error);
         status = try_call(&c, request, call);
         again = status != JAEGER_OK && c.unsent;

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/cond.h"
 #include "core/err.h"
+#include "core/self_span.h"
 #include "core/str.h"
 
 #define STREAM_WINDOW     (1 << 20)  /* 64 KiB costs 1.3 to 1.9 times the CPU */
@@ -145,6 +146,12 @@ static bool keep_metadata(jg_grpc_stream *stream, jaeger_str name, jaeger_str va
     return pair.key.ptr != NULL;
 }
 
+static bool keeps(const jg_grpc_server *server, jaeger_str name)
+{
+    return server->keeps_metadata ? !jg_grpc_header_is_reserved(name)
+                                  : jg_net_tracer(server->net) && jg_self_span_is_header(name);
+}
+
 static void take_path(jg_grpc_stream *stream, jaeger_str path)
 {
     stream->method = jg_map_get(&stream->server->by_path, path);
@@ -201,8 +208,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         take_encoding(stream, value);
     else if (jg_str_is(name, "grpc-accept-encoding"))
         stream->accepts_gzip |= jg_grpc_list_has(value, "gzip");
-    else if (conn->server->keeps_metadata && !jg_grpc_header_is_reserved(name) &&
-             !keep_metadata(stream, name, value))
+    else if (keeps(conn->server, name) && !keep_metadata(stream, name, value))
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return 0;
 }

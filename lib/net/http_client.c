@@ -5,10 +5,12 @@
 #include "net/http_client.h"
 
 #include "core/alloc.h"
+#include "core/arena.h"
 #include "core/clock.h"
 #include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
+#include "core/self_span.h"
 #include "core/str.h"
 #include "net/encoding.h"
 #include "net/sigpipe.h"
@@ -227,7 +229,20 @@ static bool has_header(const jaeger_pair *pairs, size_t count, jaeger_str name)
     return false;
 }
 
-static headers make_headers(const jg_http_client *client, const jg_http_client_request *r, jaeger_str coding)
+/** The context of our own span, if this is part of one. */
+static void add_trace(headers *h, const jaeger_call *call)
+{
+    jaeger_pair pairs[JG_SELF_SPAN_HEADERS_MAX];
+    if (!call->trace)
+        return;
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(HEADER_BYTES_MAX);
+    size_t count = arena ? jg_self_span_headers(call, arena, pairs) : 0;
+    for (size_t i = 0; i < count; i++)
+        add_header(h, pairs[i].key, pairs[i].value);
+}
+
+static headers make_headers(const jg_http_client *client, const jg_http_client_request *r, jaeger_str coding,
+                            const jaeger_call *call)
 {
     headers h = {0};
     const jaeger_pair_list *own = &client->settings->headers;
@@ -242,6 +257,7 @@ static headers make_headers(const jg_http_client *client, const jg_http_client_r
             add_header(&h, own->items[i].key, own->items[i].value);
     for (size_t i = 0; i < r->header_count; i++)
         add_header(&h, r->headers[i].key, r->headers[i].value);
+    add_trace(&h, call);
     struct curl_slist *longer = curl_slist_append(h.list, "Expect:"); /* no wait for 100 Continue */
     if (longer)
         h.list = longer;
@@ -373,7 +389,7 @@ jaeger_status jg_http_client_send(jg_http_client *client, const jg_http_client_r
     if (!make_url(client, r, &url))
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "URL is too long");
     JG_TRY(encode(client, r, &room, &body, &coding, err));
-    headers h = make_headers(client, r, coding);
+    headers h = make_headers(client, r, coding, call);
     exchange x = {.client = client, .answer = ret, .call = call};
     jaeger_status status = h.failed ? jg_fail_oom(err) : borrow(client, deadline_ns, &curl, err);
     if (status == JAEGER_OK) {

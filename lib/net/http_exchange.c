@@ -7,12 +7,15 @@
 #include "core/clock.h"
 #include "core/cond.h"
 #include "core/limits.h"
+#include "core/self_span.h"
 #include "core/str.h"
 #include "net/encoding.h"
 #include "net/http_impl.h"
 #include "net/requests.h"
+#include <stdio.h>
 
 #define BODY_BYTES_FIRST (64u << 10)
+#define SPAN_NAME_BYTES  160
 
 /* ---- making and freeing
  * ----------------------------------------------------------------------------------------- */
@@ -244,17 +247,45 @@ static void answer(jg_http_reply *ex)
     options->handler.handle(options->handler.self, &ex->request, ex);
 }
 
+static void begin_span(jg_http_reply *ex, jg_self_span *span)
+{
+    const jg_http_server_options *o = &ex->server->options;
+    jaeger_tracer *tracer = o->untraced ? NULL : jg_net_tracer(ex->server->net);
+    jaeger_str method = ex->request.method, path = ex->request.path;
+    char name[SPAN_NAME_BYTES] = "";
+    if (tracer) {
+        jaeger_str route = o->route ? jg_str(o->route(o->handler.self, method, path)) : path;
+        (void)snprintf(name, sizeof name, "%.*s%s%.*s", JAEGER_STR_ARGS(method), route.len ? " " : "",
+                       JAEGER_STR_ARGS(route));
+    }
+    jg_self_span_serve(span, tracer, &ex->call, name, ex->request.headers, ex->request.header_count);
+    if (!span->live)
+        return;
+    jaeger_span_set_str(span->live, JAEGER_STR("http.request.method"), method);
+    jaeger_span_set_str(span->live, JAEGER_STR("url.path"), path);
+    jaeger_span_set_str(span->live, JAEGER_STR("component"), jg_str(o->name ? o->name : ""));
+}
+
+static void end_span(jg_http_reply *ex, jg_self_span *span)
+{
+    jaeger_span_set_int(span->live, JAEGER_STR("http.response.status_code"), ex->status);
+    jg_self_span_end(span, ex->status >= 500, &ex->call.error);
+}
+
 void jg_http_exchange_run(jg_job *job)
 {
     jg_http_reply *ex = JG_CONTAINER(job, jg_http_reply, job);
     jg_request_mark mark;
     jg_requests_begin(jg_net_requests(ex->server->net, false), &mark, ex->server->options.name,
                       ex->request.method, ex->request.path);
+    jg_self_span span;
+    begin_span(ex, &span);
     answer(ex);
     if (!ex->begun)
         jg_http_send_error(ex, 500, JAEGER_STR("Internal Server Error"));
     if (!ex->ended)
         jg_http_end(ex, false);
+    end_span(ex, &span);
     jg_requests_end(&mark, ex->status, ex->status >= 400, ex->status == 404, ex->call.error.message);
     jg_http_exchange_drop_body(ex);
     jg_http_exchange_unref(ex);

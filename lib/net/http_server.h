@@ -49,6 +49,10 @@ typedef struct jg_http_server_options {
     bool questions;    /* requests are run by jg_net_query_pool */
     jg_http_auth auth; /* check NULL: none */
     const char *name;  /* for metrics and logs: the component id */
+    bool untraced;     /* no spans of ours: it is asked by watchers, over and over */
+    /** The pattern of a path, such as "/api/traces/{traceID}", for the name of its span; "": unknown. NULL:
+     * the path itself, which then is one of few. `self` is the handler's. */
+    const char *(*route)(void *self, jaeger_str method, jaeger_str path);
     bool recovers_errors; /* the handler words the answers to a bad Content-Encoding, a body that is too
                              large, and failed auth: see jg_http_request_error */
 } jg_http_server_options;

@@ -23,7 +23,8 @@ struct jg_net {
     unsigned loop_count;       /* 0: not started */
     jg_http_loops *http_loops; /* NULL: not started */
     size_t in_flight_bytes;
-    jg_requests *requests; /* atomic; NULL: nobody asked yet */
+    jg_requests *requests;        /* atomic; NULL: nobody asked yet */
+    struct jaeger_tracer *tracer; /* NULL: off */
 };
 
 static unsigned or_cores(unsigned threads)
@@ -160,6 +161,16 @@ jg_requests *jg_net_requests(jg_net *net, bool start)
     requests = net->requests;
     (void)pthread_mutex_unlock(&net->start_mutex);
     return requests;
+}
+
+void jg_net_set_tracer(jg_net *net, struct jaeger_tracer *tracer)
+{
+    net->tracer = tracer;
+}
+
+struct jaeger_tracer *jg_net_tracer(const jg_net *net)
+{
+    return net->tracer;
 }
 
 bool jg_net_admit(jg_net *net, size_t bytes)

@@ -15,6 +15,7 @@ typedef struct jg_net jg_net;
 struct jg_loop;       /* net/loop.h */
 struct jg_http_loops; /* net/http_loop.h */
 struct jg_requests;   /* net/requests.h */
+struct jaeger_tracer;
 
 /** Zeroes mean the defaults in core/limits.h; threads default to the number of cores (at most 8). */
 typedef struct jg_net_options {
@@ -47,6 +48,9 @@ const jaeger_logger *jg_net_log(const jg_net *net);
 /** What our servers answer (net/requests.h). @param start begin to keep it. NULL: nobody began, or out of
  * memory */
 struct jg_requests *jg_net_requests(jg_net *net, bool start);
+/** Who records our servers' requests; NULL: nobody. Set before servers start, and NULL after they stopped. */
+void jg_net_set_tracer(jg_net *net, struct jaeger_tracer *tracer);
+struct jaeger_tracer *jg_net_tracer(const jg_net *net);
 
 /** Admit request bytes before memory is filled. @return false: over the budget, refuse with
  * RESOURCE_EXHAUSTED or 503. Threads: any. */

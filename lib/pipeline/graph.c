@@ -8,7 +8,9 @@
 #include "core/err.h"
 #include "core/str.h"
 #include "pipeline/fanout.h"
+#include "pipeline/host_state.h"
 #include "pipeline/ids.h"
+#include "pipeline/trace.h"
 
 static bool build_pipeline(jg_graph *g, size_t index, jg_report *report);
 
@@ -216,7 +218,13 @@ static bool build_receiver(jg_graph *g, const jg_def *def, jg_report *report)
     }
     if (!used)
         return true; /* defined, but in no pipeline */
-    return pipelines_after(g, def->id, used, &next, report) && make_for(g, def, NULL, next, used, report);
+    if (!pipelines_after(g, def->id, used, &next, report))
+        return false;
+    if (g->host && g->host->traced)
+        next = jg_trace_origins(g->arena, next);
+    if (!next.consume)
+        jg_report_add(report, "out of memory");
+    return next.consume && make_for(g, def, NULL, next, used, report);
 }
 
 static bool is_listed(const jg_sections *s, const char *id)

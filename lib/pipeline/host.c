@@ -88,6 +88,11 @@ struct jg_net *jg_host_net(jaeger_host *host)
     return host ? host->net : NULL;
 }
 
+struct jaeger_tracer *jg_host_tracer(const jaeger_host *host)
+{
+    return host ? host->tracer : NULL;
+}
+
 const jaeger_storage_driver *jg_host_driver(jaeger_host *host, size_t index)
 {
     if (!host)

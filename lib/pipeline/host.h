@@ -12,6 +12,8 @@ struct jaeger_query;
 
 /** The service's network; lives from before create until after destroy. */
 struct jg_net *jg_host_net(jaeger_host *host);
+/** Records our own spans; NULL: off. Once components start. */
+struct jaeger_tracer *jg_host_tracer(const jaeger_host *host);
 /** Walk the storage drivers, the embedder's first; NULL at the end. */
 const jaeger_storage_driver *jg_host_driver(jaeger_host *host, size_t index);
 /** Is the feature gate `id` on? false for unknown ids. */

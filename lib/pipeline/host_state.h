@@ -7,6 +7,7 @@
 #include "core/metrics.h"
 #include "pipeline/graph.h"
 #include "pipeline/host.h"
+#include <jaeger/tracer.h>
 #include <pthread.h>
 
 /** What a component told. */
@@ -21,6 +22,8 @@ typedef struct jg_health_report {
 struct jaeger_host {
     struct jg_net *net;       /* may be NULL */
     jg_metrics *metrics;      /* may be NULL */
+    jaeger_tracer *tracer;    /* of our own spans; NULL: off. Set before components start */
+    bool traced;              /* there will be a tracer */
     const jaeger_logger *log; /* may be NULL */
     const jg_graph *graph;
     const jaeger_storage_driver *const *drivers;      /* NULL-terminated; may be NULL */

@@ -11,6 +11,7 @@
 #include "core/limits.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "pipeline/trace.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -106,7 +107,10 @@ static void set_size(jg_queue *q, uint64_t size)
 static jaeger_status attempt(void *user, jaeger_batch *take, jaeger_call *call)
 {
     jg_queue *q = user;
+    jg_export_span span;
+    jg_export_span_begin(&span, q->options.host, q->options.id, take, call);
     jaeger_status status = q->options.send(q->options.user, take, call);
+    jg_export_span_end(&span, call, status);
     int health = status == JAEGER_OK ? JG_HEALTH_OK : JG_HEALTH_RECOVERABLE;
     if (status != JAEGER_CANCELLED && __atomic_exchange_n(&q->health, health, __ATOMIC_RELAXED) != health)
         jg_host_report(q->options.host, q->options.id, (jg_health)health, &call->error);

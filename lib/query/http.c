@@ -81,17 +81,41 @@ static bool method_matches(const char *wanted, jaeger_str method)
     return jg_str_is(method, wanted) || (jg_str_is(method, "HEAD") && jg_str_is(jg_str(wanted), "GET"));
 }
 
+/** @param ret_variable still escaped; ptr NULL: the route has none */
+static const route *match_route(jaeger_str method, jaeger_str path, jaeger_str *ret_variable)
+{
+    *ret_variable = (jaeger_str){0};
+    for (size_t i = 0; i < JG_COUNT(routes); i++)
+        if (method_matches(routes[i].method, method) &&
+            pattern_matches(routes[i].pattern, path, ret_variable))
+            return &routes[i];
+    return NULL;
+}
+
 static const route *find_route(jg_http_call *c, jaeger_str path)
 {
-    jaeger_str variable = {0};
-    for (size_t i = 0; i < JG_COUNT(routes); i++) {
-        if (!method_matches(routes[i].method, c->request->method) ||
-            !pattern_matches(routes[i].pattern, path, &variable))
-            continue;
-        bool ok = variable.len == 0 || jg_url_decode(c->call->arena, variable, false, &c->variable);
-        return ok ? &routes[i] : NULL;
-    }
-    return NULL;
+    jaeger_str variable;
+    const route *r = match_route(c->request->method, path, &variable);
+    bool ok = !r || variable.len == 0 || jg_url_decode(c->call->arena, variable, false, &c->variable);
+    return ok ? r : NULL;
+}
+
+/** What has no route of its own. */
+static const char *other_route(jaeger_str path)
+{
+    if (jg_str_starts(path, JAEGER_STR("/api/")) || jg_str_starts(path, JAEGER_STR("/tempo/api/")))
+        return "/api/";
+    return jg_str_starts(path, JAEGER_STR("/static/")) ? "/static/" : "/";
+}
+
+const char *jg_query_http_route(const jg_query_http *http, jaeger_str method, jaeger_str path)
+{
+    jaeger_str variable;
+    if (!jg_str_starts(path, http->base_path))
+        return "";
+    path = jg_str_skip(path, http->base_path.len);
+    const route *r = match_route(method, path, &variable);
+    return r ? r->name : other_route(path);
 }
 
 /** The path names a folder: say so with a '/' at its end. */
@@ -157,12 +181,12 @@ static const char *dispatch(jg_http_call *c)
         r->handle(c);
         return r->name;
     }
-    if (jg_str_starts(path, JAEGER_STR("/api/")) || jg_str_starts(path, JAEGER_STR("/tempo/api/"))) {
+    const char *other = other_route(path);
+    if (strcmp(other, "/api/") == 0)
         jg_http_not_found(c);
-        return "/api/";
-    }
-    serve_ui(c, path);
-    return jg_str_starts(path, JAEGER_STR("/static/")) ? "/static/" : "/";
+    else
+        serve_ui(c, path);
+    return other;
 }
 
 /* ---- identity ---- */

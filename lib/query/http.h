@@ -41,6 +41,8 @@ typedef struct jg_query_http {
 
 /** Answer one request. Threads: any. Blocks: up to the call's deadline. */
 void jg_query_http_handle(const jg_query_http *http, jg_http_request *request, const jg_query_reply *reply);
+/** The name of the route that answers `path`; "/static/", "/", or "/api/" for what is none. */
+const char *jg_query_http_route(const jg_query_http *http, jaeger_str method, jaeger_str path);
 /** Is `path` a base path? Begins with '/', no empty or dot segments; one '/' at the end is cut.
  *  @return INVALID_ARGUMENT with the reason */
 jaeger_status jg_query_base_path(jaeger_str path, jaeger_str *ret, jaeger_error *err) JG_MUST_CHECK;

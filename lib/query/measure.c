@@ -34,14 +34,26 @@ void jg_measure_init(jg_measure *measure, jg_metrics *metrics, jaeger_str name)
     }
 }
 
-void jg_measure_call(const jg_measure *measure, jg_storage_op op, uint64_t begin_ns, jaeger_status status,
-                     uint64_t responses)
+void jg_measure_begin(jg_measuring *m, jg_storage_op op, jaeger_call *call)
 {
-    if (!measure->ops[op].ok)
-        return;
+    static const char *const span_names[JG_OP_COUNT] = {
+        "storage/find_traces", "storage/find_trace_ids", "storage/find_trace_summaries",
+        "storage/get_trace",   "storage/get_services",   "storage/get_operations"};
+    m->op = op;
+    m->begin_ns = jg_clock_mono_ns();
+    jg_self_span_begin(&m->span, call, span_names[op], JAEGER_KIND_INTERNAL);
+}
+
+void jg_measure_end(const jg_measure *measure, jg_measuring *m, jaeger_status status, uint64_t responses)
+{
     bool ok = status == JAEGER_OK || status == JAEGER_CANCELLED || status == JAEGER_NOT_FOUND;
-    double seconds = (double)(jg_clock_mono_ns() - begin_ns) / 1e9;
-    jg_metric_add(ok ? measure->ops[op].ok : measure->ops[op].err, 1);
-    jg_metric_observe(ok ? measure->ops[op].ok_latency : measure->ops[op].err_latency, seconds);
-    jg_metric_add(measure->ops[op].responses, (double)responses);
+    if (m->span.live)
+        jaeger_span_set_int(m->span.live, JAEGER_STR("responses"), (int64_t)responses);
+    jg_self_span_end(&m->span, !ok, m->span.call ? &m->span.call->error : NULL);
+    if (!measure->ops[m->op].ok)
+        return;
+    double seconds = (double)(jg_clock_mono_ns() - m->begin_ns) / 1e9;
+    jg_metric_add(ok ? measure->ops[m->op].ok : measure->ops[m->op].err, 1);
+    jg_metric_observe(ok ? measure->ops[m->op].ok_latency : measure->ops[m->op].err_latency, seconds);
+    jg_metric_add(measure->ops[m->op].responses, (double)responses);
 }

@@ -118,9 +118,10 @@ static jaeger_status read_trace(jaeger_query *query, const store *s, const jaege
                                                 .max_skew_ns = query->options.max_clock_skew_adjust_ns,
                                                 .max_spans = query->options.max_trace_spans});
     jaeger_consumer to = raw ? (jaeger_consumer){forward_chunk, &f} : jg_aggregate_consumer(&whole);
-    uint64_t begin = jg_clock_mono_ns();
+    jg_measuring m;
+    jg_measure_begin(&m, JG_OP_GET_TRACE, call);
     jaeger_status status = storage->driver->get_traces(storage->self, ref, 1, to, call);
-    jg_measure_call(&s->measure, JG_OP_GET_TRACE, begin, status, f.count + (whole.count ? 1 : 0));
+    jg_measure_end(&s->measure, &m, status, f.count + (whole.count ? 1 : 0));
     if (status == JAEGER_NOT_FOUND)
         status = JAEGER_OK;
     if (!raw)
@@ -215,14 +216,15 @@ static jaeger_status find_by_ids(const store *s, const jaeger_trace_query *find,
 {
     jaeger_trace_refs refs = {0};
     const jaeger_storage *storage = &s->storage;
-    uint64_t begin = jg_clock_mono_ns();
+    jg_measuring m;
+    jg_measure_begin(&m, JG_OP_FIND_TRACE_IDS, call);
     jaeger_status status = storage->driver->find_trace_ids(storage->self, find, &refs, call);
-    jg_measure_call(&s->measure, JG_OP_FIND_TRACE_IDS, begin, status, refs.count);
+    jg_measure_end(&s->measure, &m, status, refs.count);
     if (status != JAEGER_OK || refs.count == 0)
         return status;
-    begin = jg_clock_mono_ns();
+    jg_measure_begin(&m, JG_OP_GET_TRACE, call);
     status = storage->driver->get_traces(storage->self, refs.items, refs.count, out, call);
-    jg_measure_call(&s->measure, JG_OP_GET_TRACE, begin, status, refs.count);
+    jg_measure_end(&s->measure, &m, status, refs.count);
     return status;
 }
 
@@ -238,11 +240,12 @@ static jaeger_status find_chunks(const search *f, jaeger_consumer out, uint64_t 
         return find_by_ids(s, &f->find, out, call);
     if (!f->has_pass)
         JG_TRY(jg_gate_enter(&f->query->gate, &counted.pass, call));
-    uint64_t begin = jg_clock_mono_ns();
+    jg_measuring m;
+    jg_measure_begin(&m, JG_OP_FIND_TRACES, call);
     jaeger_status status =
         driver->find_traces(s->storage.self, &f->find, (jaeger_consumer){forward_chunk, &counted}, call);
     jg_gate_leave(&counted.pass);
-    jg_measure_call(&s->measure, JG_OP_FIND_TRACES, begin, status, counted.count);
+    jg_measure_end(&s->measure, &m, status, counted.count);
     *ret_count = counted.count;
     return status;
 }
@@ -300,10 +303,11 @@ jaeger_status jaeger_query_find_trace_ids(jaeger_query *query, const jaeger_trac
         return find_whole(&f, false, 0, (jaeger_consumer){note_id, ret}, call);
     jg_gate_pass pass;
     JG_TRY(jg_gate_enter(&query->gate, &pass, call));
-    uint64_t begin = jg_clock_mono_ns();
+    jg_measuring m;
+    jg_measure_begin(&m, JG_OP_FIND_TRACE_IDS, call);
     jaeger_status status = s->storage.driver->find_trace_ids(s->storage.self, &f.find, ret, call);
     jg_gate_leave(&pass);
-    jg_measure_call(&s->measure, JG_OP_FIND_TRACE_IDS, begin, status, ret->count);
+    jg_measure_end(&s->measure, &m, status, ret->count);
     return status;
 }
 
@@ -344,11 +348,12 @@ jaeger_status jaeger_query_find_summaries(jaeger_query *query, const jaeger_trac
     summarizer sum = {.out = out};
     if (!f.match && s->storage.driver->find_summaries) {
         JG_TRY(jg_gate_enter(&query->gate, &sum.pass, call));
-        uint64_t begin = jg_clock_mono_ns();
+        jg_measuring m;
+        jg_measure_begin(&m, JG_OP_FIND_SUMMARIES, call);
         jaeger_status status = s->storage.driver->find_summaries(
             s->storage.self, &f.find, (jaeger_summary_sink){count_summary, &sum}, call);
         jg_gate_leave(&sum.pass);
-        jg_measure_call(&s->measure, JG_OP_FIND_SUMMARIES, begin, status, sum.count);
+        jg_measure_end(&s->measure, &m, status, sum.count);
         if (status != JAEGER_UNIMPLEMENTED || sum.count)
             return status;
         call->error = (jaeger_error){0};
@@ -448,11 +453,12 @@ static jaeger_status rank_in_store(search *f, jg_ranking *ranking, jaeger_call *
     jaeger_rank after = {.key = ranking->after.key};
     memcpy(after.trace_id, ranking->after.ref.trace_id, 16);
     f->find.limit = (uint32_t)ranking->limit + 1;
-    uint64_t begin = jg_clock_mono_ns();
+    jg_measuring m;
+    jg_measure_begin(&m, JG_OP_FIND_TRACE_IDS, call);
     jaeger_status status = storage->driver->rank_traces(storage->self, &f->find, ranking->order,
                                                         ranking->has_cursor ? &after : NULL,
                                                         (jaeger_rank_sink){take_ranked, &s}, call);
-    jg_measure_call(&f->query->traces.measure, JG_OP_FIND_TRACE_IDS, begin, status, ranking->count);
+    jg_measure_end(&f->query->traces.measure, &m, status, ranking->count);
     return status == JAEGER_CANCELLED && ranking->has_enough ? JAEGER_OK : status;
 }
 
@@ -513,9 +519,10 @@ jaeger_status jaeger_query_services(jaeger_query *query, jaeger_strs *ret, jaege
     const store *s = &query->traces;
     if (!s->storage.driver->services)
         return unimplemented(s, "list of services", call);
-    uint64_t begin = jg_clock_mono_ns();
+    jg_measuring m;
+    jg_measure_begin(&m, JG_OP_GET_SERVICES, call);
     jaeger_status status = s->storage.driver->services(s->storage.self, ret, call);
-    jg_measure_call(&s->measure, JG_OP_GET_SERVICES, begin, status, ret->count);
+    jg_measure_end(&s->measure, &m, status, ret->count);
     return status;
 }
 
@@ -525,9 +532,10 @@ jaeger_status jaeger_query_operations(jaeger_query *query, jaeger_str service, j
     const store *s = &query->traces;
     if (!s->storage.driver->operations)
         return unimplemented(s, "list of operations", call);
-    uint64_t begin = jg_clock_mono_ns();
+    jg_measuring m;
+    jg_measure_begin(&m, JG_OP_GET_OPERATIONS, call);
     jaeger_status status = s->storage.driver->operations(s->storage.self, service, kind, ret, call);
-    jg_measure_call(&s->measure, JG_OP_GET_OPERATIONS, begin, status, ret->count);
+    jg_measure_end(&s->measure, &m, status, ret->count);
     return status;
 }
 

@@ -171,8 +171,10 @@ static jaeger_status start_endpoint(endpoint *e, struct jg_net *net, jaeger_erro
                                             .transport = JAEGER_STR("tcp"),
                                             .read_header_timeout_ns = 10 * 1000000000ull,
                                             .keep_alives_enabled = true};
-    jg_http_server_options options = {
-        .settings = &e->settings, .handler = {serve, e}, .name = "service::telemetry::metrics"};
+    jg_http_server_options options = {.settings = &e->settings,
+                                      .handler = {serve, e},
+                                      .name = "service::telemetry::metrics",
+                                      .untraced = true};
     return jg_http_server_start(net, &options, &e->server, err);
 }
 

@@ -10,30 +10,21 @@
 #include "core/str.h"
 #include "model/metrics.h"
 #include "model/otlp_fields.h"
-#include "net/grpc_client.h"
-#include "net/http_client.h"
+#include "service/otlp_push.h"
 #include "service/telemetry.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 
 #define MESSAGE_BYTES_MAX (16u << 20)
-#define ANSWER_BYTES_MAX  (64u << 10)
 #define LAST_NS           (1 * JG_NS_PER_S) /* for what is sent at the stop */
-#define HEADERS_MAX       32
-#define EXPORT            "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
 typedef struct pusher {
     const jg_telemetry *telemetry;
     const jg_push_reader *reader;
     jg_metrics *metrics;
     const jaeger_logger *log;
-    jaeger_pair headers[HEADERS_MAX];
-    char url[512];
-    jg_http_client_settings http_settings;
-    jg_grpc_client_settings grpc_settings;
-    jg_http_client *http;
-    jg_grpc_client *grpc;
+    jg_otlp_push to;
     uint64_t start_unix_ns;
     bool failing; /* told */
     pthread_t thread;
@@ -165,28 +156,15 @@ void jg_push_write(const jg_telemetry *telemetry, jg_metrics *metrics, uint64_t 
 
 /* ---- sending ---- */
 
-static jaeger_status post(pusher *p, jaeger_str body, jaeger_call *call)
-{
-    jg_http_client_request request = {.url = p->url, .body = body, .content_type = "application/x-protobuf"};
-    jg_http_answer answer = {.body = JG_BUF_INIT(ANSWER_BYTES_MAX)};
-    jaeger_status status = jg_http_client_send(p->http, &request, &answer, call);
-    if (status == JAEGER_OK && (answer.status < 200 || answer.status > 299))
-        status = jg_fail(&call->error, JAEGER_UNAVAILABLE, "HTTP status %d", answer.status);
-    jg_buf_done(&answer.body);
-    return status;
-}
-
 static void push_once(pusher *p, uint64_t timeout_ns, const int *cancelled)
 {
     JG_AUTO_BUF jg_buf message = JG_BUF_INIT(MESSAGE_BYTES_MAX);
-    JG_AUTO_BUF jg_buf answer = JG_BUF_INIT(ANSWER_BYTES_MAX);
     jaeger_call call = JAEGER_CALL_INIT;
     call.deadline_ns = jg_clock_mono_ns() + timeout_ns;
     call.cancelled = cancelled;
     jg_push_write(p->telemetry, p->metrics, p->start_unix_ns, jg_clock_unix_ns(), &message);
     jaeger_status status = !jg_buf_ok(&message) ? jg_fail_oom(&call.error)
-                           : p->http            ? post(p, jg_buf_view(&message), &call)
-                                     : jg_grpc_unary(p->grpc, EXPORT, jg_buf_view(&message), &answer, &call);
+                                                : jg_otlp_push_send(&p->to, jg_buf_view(&message), &call);
     if (status != JAEGER_OK && !p->failing)
         jaeger_log(p->log, JAEGER_WARN,
                    "service::telemetry::metrics: cannot send to %.*s, trying on error=\"%s\"",
@@ -218,57 +196,12 @@ static void *run(void *user)
 
 /* ---- life ---- */
 
-/** headers, then "name=value,…" of headers_list. */
-static size_t gather_headers(pusher *p)
-{
-    const jg_push_reader *r = p->reader;
-    size_t count = 0;
-    for (; count < r->headers.count && count < HEADERS_MAX; count++)
-        p->headers[count] = r->headers.items[count];
-    for (jaeger_str rest = r->headers_list; rest.len && count < HEADERS_MAX;) {
-        size_t len = jg_str_find(rest, ',');
-        jaeger_str one = {rest.ptr, len};
-        size_t name = jg_str_find(one, '=');
-        if (name < one.len)
-            p->headers[count++] = (jaeger_pair){jg_str_trim((jaeger_str){one.ptr, name}),
-                                                jg_str_trim(jg_str_skip(one, name + 1))};
-        rest = len < rest.len ? jg_str_skip(rest, len + 1) : JAEGER_STR("");
-    }
-    return count;
-}
-
-static jaeger_status open_client(pusher *p, struct jg_net *net, jaeger_error *err)
-{
-    const jg_push_reader *r = p->reader;
-    jaeger_str rest = r->endpoint, scheme = JAEGER_STR("http://");
-    bool secure = jg_str_starts(rest, JAEGER_STR("https://"));
-    if (secure || jg_str_starts(rest, scheme))
-        rest = jg_str_skip(rest, scheme.len + secure);
-    jg_tls_settings tls = {.insecure = !secure,
-                           .ca_file = r->certificate,
-                           .cert_file = r->client_certificate,
-                           .key_file = r->client_key};
-    jaeger_pair_list headers = {p->headers, gather_headers(p)};
-    jaeger_str compression = r->compression ? JAEGER_STR("gzip") : JAEGER_STR("");
-    size_t host_len = jg_str_find(rest, '/');
-    if (r->protocol == JG_PUSH_GRPC) {
-        p->grpc_settings = (jg_grpc_client_settings){
-            .endpoint = r->endpoint, .tls = tls, .headers = headers, .compression = compression};
-        return jg_grpc_client_new(net, &p->grpc_settings, ANSWER_BYTES_MAX, &p->grpc, err);
-    }
-    (void)snprintf(p->url, sizeof p->url, "http%s://%.*s%s", secure ? "s" : "", JAEGER_STR_ARGS(rest),
-                   host_len + 1 >= rest.len ? &"/v1/metrics"[host_len < rest.len] : "");
-    p->http_settings = (jg_http_client_settings){
-        .endpoint = jg_str(p->url), .tls = tls, .headers = headers, .compression = compression};
-    return jg_http_client_new(&p->http_settings, &p->http, err);
-}
-
 static jaeger_status start_one(pusher *p, struct jg_net *net, jaeger_error *err)
 {
     jg_cond_init(&p->stop_cond);
     (void)pthread_mutex_init(&p->stop_mutex, NULL);
     p->start_unix_ns = jg_clock_unix_ns();
-    if (open_client(p, net, err) != JAEGER_OK)
+    if (jg_otlp_push_open(&p->to, p->reader, JAEGER_METRICS, net, err) != JAEGER_OK)
         return jg_fail_prefix(err, "service::telemetry::metrics::readers");
     p->has_thread = pthread_create(&p->thread, NULL, run, p) == 0;
     return p->has_thread ? JAEGER_OK : jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "cannot start a thread");
@@ -312,8 +245,7 @@ void jg_push_stop(jg_push *push, uint64_t deadline_ns)
         pusher *p = &push->pushers[i];
         if (p->has_thread)
             (void)pthread_join(p->thread, NULL);
-        jg_http_client_free(p->http);
-        jg_grpc_client_free(p->grpc);
+        jg_otlp_push_close(&p->to);
         (void)pthread_cond_destroy(&p->stop_cond);
         (void)pthread_mutex_destroy(&p->stop_mutex);
     }

@@ -32,6 +32,7 @@ struct jaeger_service {
     jg_graph graph;
     jg_exposition *exposition;
     jg_push *push;
+    jg_self_tracing *tracing;
     bool started, stopped;
     pthread_mutex_t callers_mutex; /* guards accepting, callers */
     pthread_cond_t callers_gone;
@@ -136,7 +137,21 @@ static jaeger_status make_host(jaeger_service *s, const jaeger_service_options *
     s->host.failed = o->failed;
     s->host.user = o->user;
     s->host.graph = &s->graph;
+    s->host.traced = s->telemetry.traces.enabled;
     return JAEGER_OK;
+}
+
+/* The pipeline that service::telemetry::traces names. */
+static bool own_spans_have_a_pipeline(const jaeger_service *s, jg_report *report)
+{
+    jaeger_str name = s->telemetry.traces.pipeline;
+    const jg_pipeline *p = name.len ? jg_graph_pipeline(&s->graph, name.ptr) : NULL;
+    if (!s->telemetry.traces.enabled || !name.len || (p && p->def->signal == JAEGER_TRACES))
+        return true;
+    jg_report_add(
+        report, "service::telemetry::traces::processors: exporter::pipeline: no pipeline of traces \"%.*s\"",
+        JAEGER_STR_ARGS(name));
+    return false;
 }
 
 static jaeger_status build(jaeger_service *s, const jaeger_service_options *o, const jg_build_options *build,
@@ -156,7 +171,7 @@ static jaeger_status build(jaeger_service *s, const jaeger_service_options *o, c
     JG_TRY(make_host(s, o, err));
     jg_graph_options graph = {
         .sections = &s->sections, .host = &s->host, .sink = s->logger.sink, .check_only = build->check_only};
-    if (!jg_graph_init(&s->graph, &graph, report))
+    if (!jg_graph_init(&s->graph, &graph, report) || !own_spans_have_a_pipeline(s, report))
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "see the report");
     return JAEGER_OK;
 }
@@ -202,6 +217,28 @@ static void set_accepting(jaeger_service *s, bool accepting)
     (void)pthread_mutex_unlock(&s->callers_mutex);
 }
 
+static jaeger_status consume_own(void *self, const char *pipeline, jaeger_batch *take, jaeger_call *call)
+{
+    return jaeger_service_consume(self, pipeline, take, call);
+}
+
+static jaeger_status start_tracing(jaeger_service *s, jaeger_error *err)
+{
+    JG_TRY(jg_self_tracing_start(&s->telemetry, s->net, s->metrics, &s->logger,
+                                 (jg_self_sink){consume_own, s}, &s->tracing, err));
+    s->host.tracer = jg_self_tracing_tracer(s->tracing);
+    jg_net_set_tracer(s->net, s->host.tracer);
+    return JAEGER_OK;
+}
+
+static void stop_tracing(jaeger_service *s)
+{
+    jg_net_set_tracer(s->net, NULL);
+    s->host.tracer = NULL;
+    jg_self_tracing_stop(s->tracing);
+    s->tracing = NULL;
+}
+
 jaeger_status jaeger_service_start(jaeger_service *s, jaeger_error *err)
 {
     if (s->started)
@@ -215,6 +252,8 @@ jaeger_status jaeger_service_start(jaeger_service *s, jaeger_error *err)
     jaeger_status status = jg_exposition_start(&s->telemetry, s->net, s->metrics, &s->exposition, err);
     if (status == JAEGER_OK)
         status = jg_push_start(&s->telemetry, s->net, s->metrics, &s->logger, &s->push, err);
+    if (status == JAEGER_OK)
+        status = start_tracing(s, err);
     if (status == JAEGER_OK)
         status = jg_graph_start(&s->graph, err);
     if (status != JAEGER_OK) {
@@ -251,8 +290,10 @@ void jaeger_service_stop(jaeger_service *s, uint64_t timeout_ns)
              deadline_ns = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
     jaeger_log(&s->logger, JAEGER_INFO, "Starting shutdown...");
     jg_host_set_state(&s->host, JG_STATE_STOPPING);
+    jg_self_tracing_flush(s->tracing, deadline_ns);
     wait_for_callers(s, deadline_ns);
     jg_graph_stop(&s->graph, deadline_ns);
+    stop_tracing(s);
     jg_push_stop(s->push, deadline_ns);
     s->push = NULL;
     jg_exposition_stop(s->exposition, deadline_ns);

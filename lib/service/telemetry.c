@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * See telemetry.h. This file reads the section; exposition.c serves the metrics.
  */
-#include "service/telemetry.h"
+#include "service/telemetry_decode.h"
 
 #include "config/load.h"
 #include "core/arena.h"
@@ -143,7 +143,8 @@ const jaeger_field jg_telemetry_fields[] = {{.name = "logs",
                                             {.name = "traces",
                                              .kind = JAEGER_FIELD_NODE,
                                              .offset = offsetof(telemetry_config, traces),
-                                             .doc = "accepted for compatibility"},
+                                             .doc = "spans of the service itself: processors, sampler, "
+                                                    "propagators; off without processors"},
                                             {.name = "resource",
                                              .kind = JAEGER_FIELD_NODE,
                                              .offset = offsetof(telemetry_config, resource),
@@ -197,15 +198,20 @@ static const jaeger_field prometheus_fields[] = {
      .doc = "false: names end in their unit"},
     {0}};
 
-typedef struct decoder {
-    jaeger_arena *arena;
-    jg_telemetry *t;
-    jg_report *report;
-} decoder;
+typedef jg_telemetry_decoder decoder;
 
-static void fault_at(decoder *d, const jaeger_config *node, const char *text)
+void jg_telemetry_fault(decoder *d, const jaeger_config *node, const char *text)
 {
     jg_report_add(d->report, "%s: %s (%s)", jaeger_config_path(node), text, jaeger_config_where(node));
+}
+
+bool jg_telemetry_bind(decoder *d, const jaeger_config *node, const jaeger_field *fields, void *ret)
+{
+    jaeger_error err;
+    if (jaeger_config_bind(node, fields, ret, &err) == JAEGER_OK)
+        return true;
+    jg_report_add(d->report, "%s", err.message);
+    return false;
 }
 
 static void decode_level(decoder *d, const jaeger_config *node, jaeger_str text)
@@ -228,7 +234,7 @@ static void decode_level(decoder *d, const jaeger_config *node, jaeger_str text)
 /* ---- readers
  * ------------------------------------------------------------------------------------------------------ */
 
-static bool only_keys(decoder *d, const jaeger_config *node, const char *const *keys)
+bool jg_telemetry_only_keys(decoder *d, const jaeger_config *node, const char *const *keys)
 {
     for (size_t i = 0; i < jaeger_config_count(node); i++) {
         jaeger_str key;
@@ -251,26 +257,26 @@ static void decode_pull(decoder *d, const jaeger_config *pull)
     static const char *const exporter_keys[] = {"prometheus", "prometheus/development", NULL};
     jaeger_error err;
     const jaeger_config *exporter = jaeger_config_get(pull, "exporter");
-    if (!only_keys(d, pull, pull_keys) || !only_keys(d, exporter, exporter_keys))
+    if (!jg_telemetry_only_keys(d, pull, pull_keys) || !jg_telemetry_only_keys(d, exporter, exporter_keys))
         return;
     const jaeger_config *prometheus = jaeger_config_get(exporter, "prometheus");
     if (!prometheus)
         prometheus = jaeger_config_get(exporter, "prometheus/development");
     if (!prometheus) {
-        fault_at(d, pull, "no valid exporter: a pull reader needs exporter::prometheus");
+        jg_telemetry_fault(d, pull, "no valid exporter: a pull reader needs exporter::prometheus");
         return;
     }
     jg_pull_reader *reader = &d->t->readers[d->t->reader_count];
     if (jaeger_config_bind(prometheus, prometheus_fields, reader, &err) != JAEGER_OK)
         jg_report_add(d->report, "%s", err.message);
     else if (reader->port > 65535)
-        fault_at(d, prometheus, "port must be at most 65535");
+        jg_telemetry_fault(d, prometheus, "port must be at most 65535");
     else
         d->t->reader_count++;
 }
 
 #define PUSH(member) .offset = offsetof(jg_push_reader, member)
-static const jaeger_field push_fields[] = {
+const jaeger_field jg_telemetry_otlp_fields[] = {
     {.name = "endpoint", .kind = JAEGER_FIELD_STR, PUSH(endpoint), .required = true},
     {.name = "protocol",
      .kind = JAEGER_FIELD_ENUM,
@@ -324,19 +330,20 @@ static void decode_periodic(decoder *d, const jaeger_config *node)
         return;
     }
     const jaeger_config *otlp = jaeger_config_get(c.exporter, "otlp");
-    if (!only_keys(d, c.exporter, exporter_keys))
+    if (!jg_telemetry_only_keys(d, c.exporter, exporter_keys))
         return;
     if (!otlp && jaeger_config_get(c.exporter, "console")) {
         d->t->console_count++;
     } else if (!otlp) {
-        fault_at(d, node, "no valid exporter: a periodic reader needs exporter::otlp or exporter::console");
+        jg_telemetry_fault(d, node,
+                           "no valid exporter: a periodic reader needs exporter::otlp or exporter::console");
     } else if (!c.interval_ms) {
-        fault_at(d, node, "interval must be positive");
+        jg_telemetry_fault(d, node, "interval must be positive");
     } else if (d->t->push_count == JG_PUSH_READERS_MAX) {
-        fault_at(d, node, "too many periodic readers");
+        jg_telemetry_fault(d, node, "too many periodic readers");
     } else {
         jg_push_reader *reader = &d->t->pushes[d->t->push_count];
-        if (jaeger_config_bind(otlp, push_fields, reader, &err) != JAEGER_OK) {
+        if (jaeger_config_bind(otlp, jg_telemetry_otlp_fields, reader, &err) != JAEGER_OK) {
             jg_report_add(d->report, "%s", err.message);
             return;
         }
@@ -351,19 +358,20 @@ static void decode_readers(decoder *d, const jaeger_config *readers)
     size_t count = jaeger_config_count(readers);
     for (size_t i = 0; i < count; i++) {
         const jaeger_config *reader = jaeger_config_at(readers, i, NULL);
-        if (!only_keys(d, reader, keys))
+        if (!jg_telemetry_only_keys(d, reader, keys))
             continue;
         if (d->t->reader_count == JG_PULL_READERS_MAX)
-            fault_at(d, reader, "too many pull readers");
+            jg_telemetry_fault(d, reader, "too many pull readers");
         else if (jaeger_config_get(reader, "pull"))
             decode_pull(d, jaeger_config_get(reader, "pull"));
         else if (jaeger_config_get(reader, "periodic"))
             decode_periodic(d, jaeger_config_get(reader, "periodic"));
         else
-            fault_at(d, reader, "must have pull or periodic");
+            jg_telemetry_fault(d, reader, "must have pull or periodic");
     }
     if (!count && d->t->metrics_level != JG_METRICS_NONE)
-        fault_at(d, readers, "collector telemetry metrics reader should exist when metric level is not none");
+        jg_telemetry_fault(d, readers,
+                           "collector telemetry metrics reader should exist when metric level is not none");
 }
 
 static void decode_metrics(decoder *d, const metrics_config *config)
@@ -381,7 +389,7 @@ static void decode_metrics(decoder *d, const metrics_config *config)
     if (d->t->metrics_level == JG_METRICS_NONE)
         d->t->reader_count = d->t->push_count = d->t->console_count = 0;
     if (config->views && d->t->metrics_level != JG_METRICS_DETAILED)
-        fault_at(d, config->views, "views can only be set when level is detailed");
+        jg_telemetry_fault(d, config->views, "views can only be set when level is detailed");
 }
 
 /* ---- resource
@@ -394,7 +402,7 @@ static void set_attribute(decoder *d, const jaeger_config *node, jaeger_str key,
     while (i < t->resource_count && !jg_str_eq(t->resource[i].key, key))
         i++;
     if (i == JG_RESOURCE_ATTRIBUTES_MAX)
-        fault_at(d, node, "too many attributes");
+        jg_telemetry_fault(d, node, "too many attributes");
     else
         t->resource[i] = (jaeger_pair){key, value};
     if (i == t->resource_count && i < JG_RESOURCE_ATTRIBUTES_MAX)
@@ -418,7 +426,7 @@ static void decode_attribute_list(decoder *d, const jaeger_config *list)
         if (name.len)
             set_attribute(d, item, name, jaeger_config_text(jaeger_config_get(item, "value")));
         else
-            fault_at(d, item, "an attribute needs a name");
+            jg_telemetry_fault(d, item, "an attribute needs a name");
     }
 }
 
@@ -427,7 +435,7 @@ static void decode_resource(decoder *d, const jaeger_config *node)
     const jaeger_config *list = jaeger_config_get(node, "attributes");
     if (jaeger_config_kind(list) == JAEGER_CONFIG_LIST) {
         static const char *const keys[] = {"attributes", "schema_url", "detectors", "attributes_list", NULL};
-        if (only_keys(d, node, keys))
+        if (jg_telemetry_only_keys(d, node, keys))
             decode_attribute_list(d, list);
         return;
     }
@@ -441,7 +449,7 @@ static void decode_resource(decoder *d, const jaeger_config *node)
         else if (jaeger_config_kind(value) == JAEGER_CONFIG_SCALAR)
             set_attribute(d, value, key, jaeger_config_text(value));
         else
-            fault_at(d, value, "must be a string or null");
+            jg_telemetry_fault(d, value, "must be a string or null");
     }
 }
 
@@ -509,6 +517,7 @@ bool jg_telemetry_decode(const jaeger_config *node, jaeger_arena *arena, jg_tele
                                           config.logs.sampling.initial, config.logs.sampling.thereafter};
     decode_resource(&d, config.resource);
     decode_metrics(&d, &config.metrics);
+    jg_telemetry_decode_traces(&d, config.traces);
     ret->log_fields = log_fields(&d, &config.logs);
     return report->count == before;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * service::telemetry: how the service tells about itself, in logs and in Prometheus metrics.
+ * service::telemetry: how the service tells about itself, in logs, metrics and spans.
  * Keys: opentelemetry-collector service/telemetry; go.opentelemetry.io/contrib/otelconf for readers and
  * resource.
  */
@@ -9,6 +9,7 @@
 #include "core/metrics.h"
 #include "pipeline/report.h"
 #include "service/log.h"
+#include <jaeger/batch.h>
 
 struct jg_net;
 
@@ -42,6 +43,16 @@ typedef struct jg_push_reader {
 } jg_push_reader;
 typedef enum jg_push_protocol { JG_PUSH_HTTP, JG_PUSH_GRPC } jg_push_protocol;
 
+/** Our own spans. Zeroed: none. */
+typedef struct jg_self_traces {
+    bool enabled, console;
+    jaeger_str pipeline; /* into a pipeline of this service; empty: `otlp` or console */
+    jg_push_reader otlp; /* the fields of the exporter */
+    double ratio;        /* of new traces */
+    unsigned propagators;
+    uint64_t schedule_delay_ms, export_timeout_ms, max_queue_size, max_export_batch_size;
+} jg_self_traces;
+
 #define JG_PULL_READERS_MAX        8
 #define JG_PUSH_READERS_MAX        8
 #define JG_RESOURCE_ATTRIBUTES_MAX 64
@@ -58,6 +69,7 @@ typedef struct jg_telemetry {
     jg_push_reader pushes[JG_PUSH_READERS_MAX];
     size_t push_count;
     size_t console_count; /* readers that would write to the console; they do not */
+    jg_self_traces traces;
     jaeger_pair resource[JG_RESOURCE_ATTRIBUTES_MAX];
     size_t resource_count;
 } jg_telemetry;
@@ -89,6 +101,25 @@ void jg_push_stop(jg_push *push, uint64_t deadline_ns);
 /** All metrics as an ExportMetricsServiceRequest. */
 void jg_push_write(const jg_telemetry *telemetry, jg_metrics *metrics, uint64_t start_unix_ns,
                    uint64_t now_unix_ns, jg_buf *out);
+
+/* service/self_traces.c */
+/** Records our own spans and sends them. */
+typedef struct jg_self_tracing jg_self_tracing;
+/** Where a pipeline of this service takes spans. */
+typedef struct jg_self_sink {
+    jaeger_status (*consume)(void *self, const char *pipeline, jaeger_batch *take, jaeger_call *call);
+    void *self;
+} jg_self_sink;
+/** @return INVALID_ARGUMENT: an endpoint or a certificate file; *ret stays NULL if it is off */
+jaeger_status jg_self_tracing_start(const jg_telemetry *telemetry, struct jg_net *net, jg_metrics *metrics,
+                                    const jaeger_logger *log, jg_self_sink sink, jg_self_tracing **ret,
+                                    jaeger_error *err) JG_MUST_CHECK;
+/** NULL-safe. */
+struct jaeger_tracer *jg_self_tracing_tracer(const jg_self_tracing *tracing);
+/** Hand over what ended; before pipelines stop. Accepts NULL. */
+void jg_self_tracing_flush(jg_self_tracing *tracing, uint64_t deadline_ns);
+/** Once nobody records any more. Accepts NULL. */
+void jg_self_tracing_stop(jg_self_tracing *tracing);
 
 /* service/process_metrics.c */
 typedef struct jg_process_metrics {

@@ -21,7 +21,7 @@
 #define SPAN_BYTES_KEPT        4096u /* larger buffers are given back after their span */
 #define FLUSH_INTERVAL_DEFAULT (200 * JG_NS_PER_MS)
 #define BATCH_BYTES_MAX        (4u << 20) /* gRPC's default message limit, should the consumer send it on */
-#define BATCH_SPANS_MAX        512u
+#define BATCH_SPANS_DEFAULT    512u
 #define RETRY_MAX              5 /* then the batch counts as failed */
 #define STOP_NS                (5 * JG_NS_PER_S)
 
@@ -38,7 +38,8 @@ struct jaeger_tracer {
     jg_buf resource, scope; /* message bodies */
     jg_ring idle, ended;
     jaeger_live_span *spans;
-    uint32_t span_count;
+    uint32_t span_count, batch_spans_max;
+    unsigned propagators;
     uint64_t flush_interval_ns;
     uint64_t ids; /* counter behind the random ids */
     uint64_t seed[2];
@@ -273,7 +274,7 @@ static uint32_t gather(jaeger_tracer *tracer, jg_buf *request)
     jg_pb_write_str(request, JG_OTLP_RESOURCE_SPANS_RESOURCE, jg_buf_view(&tracer->resource));
     size_t scope_spans = jg_pb_begin(request, JG_OTLP_RESOURCE_SPANS_SCOPE_SPANS, 3);
     jg_pb_write_str(request, JG_OTLP_SCOPE_SPANS_SCOPE, jg_buf_view(&tracer->scope));
-    while (n < BATCH_SPANS_MAX && request->len < BATCH_BYTES_MAX / 2) {
+    while (n < tracer->batch_spans_max && request->len < BATCH_BYTES_MAX / 2) {
         jaeger_live_span *span = jg_ring_pop(&tracer->ended);
         if (!span)
             break;
@@ -365,6 +366,11 @@ jaeger_status jaeger_tracer_flush(jaeger_tracer *tracer, uint64_t timeout_ns)
     return done ? JAEGER_OK : JAEGER_DEADLINE_EXCEEDED;
 }
 
+unsigned jaeger_tracer_propagators(const jaeger_tracer *tracer)
+{
+    return tracer->propagators;
+}
+
 void jaeger_tracer_get_stats(const jaeger_tracer *tracer, jaeger_tracer_stats *ret)
 {
     ret->ended = __atomic_load_n(&tracer->stats.ended, __ATOMIC_RELAXED);
@@ -428,6 +434,8 @@ jaeger_status jaeger_tracer_new(const jaeger_tracer_options *in, jaeger_tracer *
     tracer->sampler = options.sampler;
     tracer->flush_interval_ns =
         options.flush_interval_ns ? options.flush_interval_ns : FLUSH_INTERVAL_DEFAULT;
+    tracer->batch_spans_max = options.batch_spans_max ? options.batch_spans_max : BATCH_SPANS_DEFAULT;
+    tracer->propagators = options.propagators ? options.propagators : JAEGER_W3C;
     if (getrandom(tracer->seed, sizeof tracer->seed, 0) != sizeof tracer->seed)
         tracer->seed[0] = jg_clock_unix_ns(), tracer->seed[1] = jg_clock_mono_ns();
     if (!write_identity(tracer, &options) || !make_spans(tracer, &options)) {

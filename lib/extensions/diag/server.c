@@ -16,8 +16,11 @@ jaeger_status jg_diag_start(jg_diag_server *server, jaeger_host *host,
                             jaeger_error *err)
 {
     JG_TRY(jg_host_auth(host, &settings->auth, &server->auth.who, err));
-    jg_http_server_options options = {
-        .settings = settings, .handler = handler, .auth = jg_auth_for_http(&server->auth), .name = id};
+    jg_http_server_options options = {.settings = settings,
+                                      .handler = handler,
+                                      .auth = jg_auth_for_http(&server->auth),
+                                      .name = id,
+                                      .untraced = true};
     return jg_http_server_start(jg_host_net(host), &options, &server->http, err);
 }
 
