@@ -53,6 +53,7 @@ static jaeger_status memory_open(void *self, const void *config, const jaeger_lo
     if (getrandom(&store->seed, sizeof store->seed, 0) != sizeof store->seed)
         return jg_fail(err, JAEGER_INTERNAL, "no random numbers");
     pthread_mutex_init(&store->lock, NULL);
+    pthread_mutex_init(&store->spares.lock, NULL);
     measure(store, metrics);
     return JAEGER_OK;
 }
@@ -66,6 +67,7 @@ static void memory_close(void *self)
         jg_mem_tenant_free(tenant);
     }
     jg_map_done(&store->tenants);
+    jg_mem_spares_done(store);
     pthread_mutex_destroy(&store->lock);
 }
 

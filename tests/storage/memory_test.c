@@ -125,6 +125,33 @@ static void memory_gives_every_byte_back(void **state)
     close_it(&o);
 }
 
+/** Twice as much as there is room for, so that all of it goes through extents that were emptied. */
+static void memory_fills_emptied_extents_again(void **state)
+{
+    (void)state;
+    enum { CEILING = 64 << 20, TRACES = 40000 };
+    opened o;
+    size_t most_spare = 0;
+    char yaml[64];
+    (void)snprintf(yaml, sizeof yaml, "max_bytes: %d", CEILING);
+    assert_ok(open_with(yaml, &o, NULL));
+    static char value[3000];
+    memset(value, 'v', sizeof value - 1);
+    for (uint64_t t = 1; t <= TRACES; t++) {
+        span_spec spec = {.trace = t, .id = 1, .service = "a", .tag_key = "k", .tag_value = value};
+        assert_ok(write_one(&o, &spec));
+        assert_true(o.store->bytes <= CEILING);
+        most_spare = JG_MAX(most_spare, o.store->spares.bytes);
+    }
+    assert_in_range(most_spare, 1, CEILING / 32);
+    assert_true(o.store->bytes > CEILING / 10 * 9);
+    uint64_t kept = o.store->all->traces;
+    assert_in_range(kept, CEILING / 4096, CEILING / sizeof value); /* a chunk is little more than its span */
+    for (uint64_t t = 1; t <= TRACES; t++)
+        assert_int_equal(spans_of(&o, t), t > TRACES - kept ? 1 : 0);
+    close_it(&o);
+}
+
 static void memory_refuses_a_trace_larger_than_its_ceiling(void **state)
 {
     (void)state;
@@ -257,6 +284,7 @@ int main(void)
         cmocka_unit_test(memory_drops_the_oldest_trace_above_max_traces),
         cmocka_unit_test(memory_stays_under_max_bytes),
         cmocka_unit_test(memory_gives_every_byte_back),
+        cmocka_unit_test(memory_fills_emptied_extents_again),
         cmocka_unit_test(memory_refuses_a_trace_larger_than_its_ceiling),
         cmocka_unit_test(memory_makes_the_biggest_tenant_pay),
         cmocka_unit_test(memory_bounds_names),

@@ -36,12 +36,11 @@ void jg_mem_trace_unref(jg_mem_trace *trace)
 {
     if (__atomic_sub_fetch(&trace->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    jg_mem_tenant *tenant = trace->tenant;
     for (jg_mem_chunk *chunk = trace->first, *next; chunk; chunk = next) {
         next = chunk->next;
-        jg_mem_free(tenant, chunk, sizeof *chunk + chunk->cap);
+        jg_mem_extent_unref(chunk->extent);
     }
-    jg_mem_free(tenant, trace, sizeof *trace);
+    jg_mem_extent_unref(trace->extent);
 }
 
 /* ---- rows
@@ -139,11 +138,11 @@ jg_mem_row *jg_mem_row_add(jg_mem_tenant *tenant, jg_mem_shard *shard, const uin
 {
     if (!grow_slots(tenant, shard, credit) || !grow_blocks(tenant, shard, credit))
         return NULL;
-    jg_mem_trace *trace = jg_mem_alloc(tenant, credit, sizeof *trace, true);
+    jg_mem_extent *extent;
+    jg_mem_trace *trace = jg_mem_extent_alloc(tenant, shard, sizeof *trace, credit, &extent);
     if (!trace)
         return NULL;
-    trace->refs = 1;
-    trace->tenant = tenant;
+    *trace = (jg_mem_trace){.refs = 1, .extent = extent};
     memcpy(trace->id, id, 16);
     jg_mem_row *row = jg_mem_row_at(shard, shard->head);
     *row = (jg_mem_row){.seq = __atomic_fetch_add(&tenant->next_seq, 1, __ATOMIC_RELAXED),
@@ -190,6 +189,10 @@ static jg_mem_trace *pop_tail(jg_mem_tenant *tenant, jg_mem_shard *shard)
         jg_mem_free(tenant, *block, BLOCK_BYTES);
         *block = NULL;
     }
+    if (empty) { /* or it would keep an extent that nobody can evict */
+        jg_mem_extent_unref(shard->open);
+        shard->open = NULL;
+    }
     uint64_t oldest = empty ? UINT64_MAX : jg_mem_row_at(shard, shard->tail)->seq;
     __atomic_store_n(&shard->oldest_seq, oldest, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&tenant->traces, 1, __ATOMIC_RELAXED);
@@ -223,6 +226,7 @@ void jg_mem_shard_done(jg_mem_tenant *tenant, jg_mem_shard *shard)
 {
     while (shard->tail != shard->head)
         jg_mem_trace_unref(pop_tail(tenant, shard));
+    jg_mem_extent_unref(shard->open);
     for (size_t i = 0; i < shard->block_cap; i++) /* one that was made for a row that then failed */
         jg_mem_free(tenant, shard->blocks[i], BLOCK_BYTES);
     jg_mem_free(tenant, shard->slots, shard->slot_cap * sizeof *shard->slots);

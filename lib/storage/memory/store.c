@@ -22,7 +22,7 @@ static void charge(jg_mem_tenant *tenant, size_t bytes)
     __atomic_add_fetch(&tenant->bytes, bytes, __ATOMIC_RELAXED);
 }
 
-static void uncharge(jg_mem_tenant *tenant, size_t bytes)
+void jg_mem_uncharge(jg_mem_tenant *tenant, size_t bytes)
 {
     __atomic_sub_fetch(&tenant->bytes, bytes, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&tenant->store->bytes, bytes, __ATOMIC_RELAXED);
@@ -40,21 +40,28 @@ static bool reserve(jg_mem_store *store, size_t bytes)
     return true;
 }
 
+bool jg_mem_charge(jg_mem_tenant *tenant, jg_mem_credit *credit, size_t bytes)
+{
+    if (credit->have >= bytes) {
+        credit->have -= bytes;
+        return true;
+    }
+    credit->need = bytes;
+    if (!reserve(tenant->store, bytes))
+        return false;
+    charge(tenant, bytes);
+    return true;
+}
+
 void *jg_mem_alloc(jg_mem_tenant *tenant, jg_mem_credit *credit, size_t bytes, bool zero)
 {
     size_t cost = cost_of(bytes);
-    if (credit->have >= cost) {
-        credit->have -= cost;
-    } else if (reserve(tenant->store, cost)) {
-        charge(tenant, cost);
-    } else {
-        credit->need = cost;
+    if (!jg_mem_charge(tenant, credit, cost))
         return NULL;
-    }
     void *ptr = zero ? jg_calloc(1, bytes) : jg_alloc(bytes);
     if (!ptr) {
         credit->need = 0;
-        uncharge(tenant, cost);
+        jg_mem_uncharge(tenant, cost);
     }
     return ptr;
 }
@@ -64,7 +71,7 @@ void jg_mem_free(jg_mem_tenant *tenant, void *ptr, size_t bytes)
     if (!ptr)
         return;
     jg_free(ptr);
-    uncharge(tenant, cost_of(bytes));
+    jg_mem_uncharge(tenant, cost_of(bytes));
 }
 
 /** The tenant with most bytes among those that have traces; NULL: none has any. */
@@ -109,7 +116,7 @@ jaeger_status jg_mem_make_room(jg_mem_tenant *tenant, jg_mem_credit *credit, jae
 void jg_mem_give_back(jg_mem_tenant *tenant, jg_mem_credit *credit)
 {
     if (credit->have)
-        uncharge(tenant, credit->have);
+        jg_mem_uncharge(tenant, credit->have);
     credit->have = 0;
 }
 

@@ -8,7 +8,9 @@
  * end, and what a reader saw counted is never written again. Lock order: names or shard, then nothing; the
  * tenant list first.
  *
- * Budget: every byte is charged to the store before it is allocated (jg_mem_alloc). Whoever lacks room makes
+ * Memory: traces and chunks are pieces of their shard's extents (extent.c), all else is allocated by itself.
+ *
+ * Budget: every byte is charged to the store before it is allocated (jg_mem_charge). Whoever lacks room makes
  * it first, with no lock held (jg_mem_make_room): the oldest traces of the biggest tenant go.
  */
 #ifndef JG_STORAGE_MEMORY_STORE_H
@@ -47,7 +49,10 @@ typedef struct jg_mem_block {
     jg_mem_row rows[JG_MEM_BLOCK_ROWS];
 } jg_mem_block;
 
+typedef struct jg_mem_extent jg_mem_extent;
+
 typedef struct jg_mem_chunk {
+    jg_mem_extent *extent;
     struct jg_mem_chunk *next; /* atomic */
     uint32_t cap, used;        /* of data [bytes]; used: atomic */
     uint8_t data[];            /* records, 8-aligned */
@@ -63,7 +68,7 @@ typedef struct jg_mem_trace {
     int refs;
     uint32_t span_count, error_count; /* guarded by the shard's mutex */
     uint8_t id[16];
-    struct jg_mem_tenant *tenant;
+    jg_mem_extent *extent;
     jg_mem_chunk *first, *last; /* `last` and what follows: writers only */
     uint64_t *services;         /* of its row in the block */
     size_t chunk_bytes;
@@ -87,7 +92,9 @@ typedef struct jg_mem_shard {
     size_t block_cap;      /* power of two, or 0 */
     uint64_t tail, head;   /* rows [tail, head) live; row i is in block i / JG_MEM_BLOCK_ROWS */
     uint64_t oldest_seq;   /* atomic; of the row at tail, UINT64_MAX: empty */
-    char pad[40];          /* shards on cache lines of their own */
+    jg_mem_extent *open;   /* the one that is filled */
+    size_t extent_bytes;   /* atomic; of all that are not empty */
+    char pad[24];          /* shards on cache lines of their own */
 } jg_mem_shard;
 
 typedef struct jg_mem_names {
@@ -124,6 +131,11 @@ typedef struct jg_mem_store {
     pthread_mutex_t lock;  /* guards tenants; they live until close */
     jg_map tenants;
     jg_mem_tenant *all; /* newest first */
+    struct {
+        pthread_mutex_t lock;
+        jg_mem_extent *first;
+        size_t bytes;
+    } spares; /* emptied extents, to be filled again; few, and beside the budget */
 } jg_mem_store;
 
 /* ---- store.c: budget and tenants */
@@ -134,6 +146,9 @@ typedef struct jg_mem_credit {
     size_t have, need;
 } jg_mem_credit;
 
+/** Take `bytes` out of the budget, or out of the credit. @return false: credit->need is what lacks */
+bool jg_mem_charge(jg_mem_tenant *tenant, jg_mem_credit *credit, size_t bytes);
+void jg_mem_uncharge(jg_mem_tenant *tenant, size_t bytes);
 /** Charged allocation, zeroed if `zero`. Evicts nothing. @return NULL: credit->need says why */
 void *jg_mem_alloc(jg_mem_tenant *tenant, jg_mem_credit *credit, size_t bytes, bool zero);
 void jg_mem_free(jg_mem_tenant *tenant, void *ptr, size_t bytes);
@@ -146,6 +161,15 @@ void jg_mem_give_back(jg_mem_tenant *tenant, jg_mem_credit *credit);
 jaeger_status jg_mem_tenant_get(jg_mem_store *store, jaeger_str name, bool make, jg_mem_tenant **ret,
                                 jaeger_error *err);
 void jg_mem_tenant_free(jg_mem_tenant *tenant);
+
+/* ---- extent.c */
+
+/** A piece of the shard's memory, 16-aligned, with the shard's mutex held. Give it back by
+ *  jg_mem_extent_unref(*ret), at any time. @return NULL: see credit->need */
+void *jg_mem_extent_alloc(jg_mem_tenant *tenant, jg_mem_shard *shard, size_t bytes, jg_mem_credit *credit,
+                          jg_mem_extent **ret);
+void jg_mem_extent_unref(jg_mem_extent *extent);
+void jg_mem_spares_done(jg_mem_store *store);
 
 /* ---- shard.c: rows and traces */
 

@@ -170,17 +170,18 @@ static const jaeger_span_group *own_group(jg_mem_trace *trace, cursor *c, const 
 
 /** Room for `bytes` in the last chunk or in the one behind it. `bytes` is an upper bound, so the one behind
  * may be left from before, unused. @return false: see credit->need */
-static bool ensure_chunks(writing *w, jg_mem_trace *trace, size_t bytes)
+static bool ensure_chunks(writing *w, jg_mem_shard *shard, jg_mem_trace *trace, size_t bytes)
 {
     jg_mem_chunk *last = trace->last, *next = last ? last->next : NULL;
     if (last && (bytes <= last->cap - last->used || (next && bytes <= next->cap)))
         return true;
     size_t cap = JG_MIN(JG_MAX(trace->chunk_bytes / 2, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX);
     cap = (JG_MAX(cap, bytes) + 7) & ~(size_t)7;
-    jg_mem_chunk *chunk = jg_mem_alloc(w->tenant, &w->credit, sizeof *chunk + cap, false);
+    jg_mem_extent *extent;
+    jg_mem_chunk *chunk = jg_mem_extent_alloc(w->tenant, shard, sizeof *chunk + cap, &w->credit, &extent);
     if (!chunk)
         return false;
-    *chunk = (jg_mem_chunk){.next = next, .cap = (uint32_t)cap};
+    *chunk = (jg_mem_chunk){.extent = extent, .next = next, .cap = (uint32_t)cap};
     trace->chunk_bytes += cap;
     if (last)
         __atomic_store_n(&last->next, chunk, __ATOMIC_RELEASE);
@@ -218,7 +219,7 @@ static bool append(writing *w, jg_mem_shard *shard, uint32_t t)
     jg_mem_row *row = jg_mem_row_find(shard, id, from->hash);
     if (!row)
         row = jg_mem_row_add(w->tenant, shard, id, from->hash, &w->credit);
-    if (!row || !ensure_chunks(w, row->trace, w->fragments[t].bytes))
+    if (!row || !ensure_chunks(w, shard, row->trace, w->fragments[t].bytes))
         return false;
     copy_spans(w, row->trace, from);
     jg_mem_row_widen(row, &w->fragments[t].facts);
