@@ -60,6 +60,8 @@
 #define JG_GRPC_STREAMS_MAX       256 /* concurrent calls of one connection; gRPC clients open more connections */
 #define JG_GRPC_CONNECTIONS_MAX   16384       /* of one server: 2 KiB each when idle */
 #define JG_GRPC_PARTIAL_BYTES_MAX (64u << 20) /* incomplete requests of one connection: slow senders */
+#define JG_GRPC_TRAILERS_MAX      2           /* metadata of ours behind an answer, ... */
+#define JG_GRPC_TRAILER_BYTES     72          /* ... each with a value of so many bytes: a cursor has 50 */
 #define JG_GRPC_RESETS_BURST      1000 /* RST_STREAMs of one connection before it is cut (CVE-2023-44487) ... */
 #define JG_GRPC_RESETS_PER_S      33   /* ... and how fast they are forgiven; nghttp2's defaults */
 #define JG_UDP_DATAGRAM_BYTES_MAX 65000 /* Jaeger's default max_packet_size */
@@ -101,8 +103,9 @@
 #define JG_UI_SPANS_MAX        200u /* full spans in one answer to the UI: a screen of rows and its neighbours */
 #define JG_UI_PAGE_BYTES_MAX   (4u << 20) /* index.html of a user interface; real ones are 10 KB */
 
-#define JG_SEARCH_TIME_NS    (15 * 1000000000ull) /* in which a page's traces are chosen; then it is told */
-#define JG_SEARCH_TRACES_MAX 20000u               /* looked at by one search that a driver cannot do alone */
+#define JG_SEARCH_TIME_NS    (15 * 1000000000ull) /* in which a page's traces are chosen, unless configured */
+#define JG_SEARCH_TRACES_MAX 20000u /* read for one search that a driver cannot do alone, unless configured  \
+                                     */
 
 /* Sampling strategies: a file, a reply, adaptive sampling. Real files are a few hundred KB. */
 #define JG_SAMPLING_FILE_BYTES_MAX   (16u << 20)

@@ -302,15 +302,16 @@ static jaeger_status start(void *self, jaeger_error *err)
     remote->auth.tenancy = &remote->config->multi_tenancy;
     JG_TRY(jg_host_auth(remote->host, &remote->config->server.auth, &remote->auth.who, err));
     const jg_grpc_method methods[] = {
-        {"/jaeger.storage.v2.TraceReader/GetTraces", get_traces, remote},
-        {"/jaeger.storage.v2.TraceReader/GetServices", get_services, remote},
-        {"/jaeger.storage.v2.TraceReader/GetOperations", get_operations, remote},
-        {"/jaeger.storage.v2.TraceReader/FindTraces", find_traces, remote},
-        {"/jaeger.storage.v2.TraceReader/FindTraceIDs", find_trace_ids, remote},
-        {"/jaeger.storage.v2.TraceReader/FindTraceSummaries", find_summaries, remote},
-        {"/jaeger.storage.v2.DependencyReader/GetDependencies", get_dependencies, remote},
-        {"/jaeger.storage.v2.Capabilities/GetCapabilities", get_capabilities, remote},
-        {"/opentelemetry.proto.collector.trace.v1.TraceService/Export", export_traces, remote},
+        /* reads do not stand before writes */
+        {"/jaeger.storage.v2.TraceReader/GetTraces", get_traces, remote, true},
+        {"/jaeger.storage.v2.TraceReader/GetServices", get_services, remote, true},
+        {"/jaeger.storage.v2.TraceReader/GetOperations", get_operations, remote, true},
+        {"/jaeger.storage.v2.TraceReader/FindTraces", find_traces, remote, true},
+        {"/jaeger.storage.v2.TraceReader/FindTraceIDs", find_trace_ids, remote, true},
+        {"/jaeger.storage.v2.TraceReader/FindTraceSummaries", find_summaries, remote, true},
+        {"/jaeger.storage.v2.DependencyReader/GetDependencies", get_dependencies, remote, true},
+        {"/jaeger.storage.v2.Capabilities/GetCapabilities", get_capabilities, remote, true},
+        {"/opentelemetry.proto.collector.trace.v1.TraceService/Export", export_traces, remote, false},
     };
     const jg_grpc_server_options options = {
         .settings = &remote->config->server,

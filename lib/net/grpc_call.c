@@ -77,6 +77,27 @@ bool jg_grpc_take_request(jg_grpc_stream *stream, void **ret_bytes, size_t *ret_
     return true;
 }
 
+void jg_grpc_add_trailer(jg_grpc_stream *stream, const char *name, jaeger_str value)
+{
+    size_t i = 0, len = 0;
+    while (i < JG_GRPC_TRAILERS_MAX && stream->extra[i].name)
+        i++;
+    if (i == JG_GRPC_TRAILERS_MAX)
+        return;
+    for (; len < value.len && len < JG_GRPC_TRAILER_BYTES - 1; len++)
+        stream->extra[i].value[len] = value.ptr[len] >= ' ' && value.ptr[len] <= '~' ? value.ptr[len] : ' ';
+    stream->extra[i].value[len] = 0;
+    stream->extra[i].name = name;
+}
+
+jaeger_str jg_grpc_metadata(const jg_grpc_stream *stream, const char *name)
+{
+    for (size_t i = 0; i < stream->metadata_count; i++)
+        if (jg_str_is(stream->metadata[i].key, name))
+            return stream->metadata[i].value;
+    return (jaeger_str){0};
+}
+
 jaeger_str jg_grpc_peer(const jg_grpc_stream *stream)
 {
     return jg_str(stream->peer);
@@ -173,6 +194,7 @@ static void finish(jg_grpc_stream *stream, jaeger_status status, const jaeger_er
     (void)pthread_mutex_lock(&stream->reply_mutex);
     if (!stream->finished) {
         stream->finished = true;
+        stream->extra_counts = true;
         stream->status = status;
         stream->message = message;
         stream->retry_after_ms = error->status == status && status != JAEGER_OK ? error->retry_after_ms : 0;

@@ -261,7 +261,7 @@ static void headers_done(jg_grpc_stream *stream)
     stream->end_of_headers = true;
     stream->accepts_gzip = stream->accepts_gzip && strcmp(stream->encoding, "gzip") == 0;
     if (!stream->deadline_ns)
-        stream->deadline_ns = jg_clock_mono_ns() + JG_TIMEOUT_DEFAULT_NS;
+        stream->deadline_ns = jg_clock_mono_ns() + stream->server->timeout_ns;
     check_headers(stream);
     if (!stream->ignoring && stream->builtin != JG_GRPC_HEALTH_WATCH && stream->builtin != JG_GRPC_REFLECTION)
         jg_loop_timer_set(stream->loop, &stream->deadline, stream->deadline_ns);

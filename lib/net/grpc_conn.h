@@ -43,6 +43,7 @@ struct jg_grpc_server {
     const jg_grpc_server_settings *settings;
     jg_grpc_auth auth;
     bool prompt, questions;
+    uint64_t timeout_ns; /* of calls without one of their own */
     jg_grpc_method *methods;
     size_t method_count;
     jaeger_str descriptors;
@@ -141,6 +142,11 @@ struct jg_grpc_stream {
     jaeger_status status;
     uint32_t retry_after_ms;
     char *message; /* jg_alloc, may be NULL */
+    struct {
+        const char *name; /* NULL: none */
+        char value[JG_GRPC_TRAILER_BYTES];
+    } extra[JG_GRPC_TRAILERS_MAX];
+    bool extra_counts; /* `finished` by the worker: `extra` may be read */
 };
 
 /* grpc_server.c */

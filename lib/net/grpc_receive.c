@@ -150,7 +150,8 @@ static void dispatch(jg_grpc_stream *stream)
         stream->job.run(&stream->job);
         return;
     }
-    jg_pool *pool = server->questions ? jg_net_query_pool(server->net) : jg_net_pool(server->net);
+    bool question = server->questions || stream->method->question;
+    jg_pool *pool = question ? jg_net_query_pool(server->net) : jg_net_pool(server->net);
     if (jg_pool_submit(pool, &stream->job) == JAEGER_OK)
         return;
     (void)__atomic_sub_fetch(&stream->refs, 1, __ATOMIC_RELAXED);

@@ -8,7 +8,7 @@
 
 #define MESSAGE_BYTES_MAX (3u * sizeof((jaeger_error){0}.message)) /* every byte escaped */
 #define DETAILS_BYTES_MAX 1024
-#define TRAILERS_MAX      8
+#define TRAILERS_MAX      (8 + JG_GRPC_TRAILERS_MAX)
 
 /** grpc-status and what goes with it; the texts must outlive the nghttp2_submit call. */
 typedef struct trailers {
@@ -39,6 +39,8 @@ static void add_status(trailers *t, const jg_grpc_stream *stream)
 {
     int n = snprintf(t->code, sizeof t->code, "%d", (int)stream->status);
     add(t, "grpc-status", t->code, (size_t)n);
+    for (size_t i = 0; stream->extra_counts && i < JG_GRPC_TRAILERS_MAX && stream->extra[i].name; i++)
+        add(t, stream->extra[i].name, stream->extra[i].value, strlen(stream->extra[i].value));
     if (stream->status == JAEGER_OK)
         return;
     jg_grpc_message_write(&t->message, jg_str(stream->message));

@@ -23,6 +23,7 @@ typedef struct jg_grpc_method {
      *  call->error.message, its retry time goes out as google.rpc.RetryInfo. */
     jaeger_status (*handle)(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call);
     void *self;
+    bool question; /* run by jg_net_query_pool, as all are if the options say `questions` */
 } jg_grpc_method;
 
 /** As jg_http_auth, for gRPC: OK, UNAUTHENTICATED or PERMISSION_DENIED. `call` has all metadata. */
@@ -45,6 +46,7 @@ typedef struct jg_grpc_server_options {
     jaeger_str descriptors; /* a FileDescriptorSet for server reflection; empty: no reflection. Static */
     const char *name;
     bool questions;                      /* calls are run by jg_net_query_pool */
+    uint64_t timeout_ns;                 /* of calls without one of their own; 0: JG_TIMEOUT_DEFAULT_NS */
     unsigned resets_burst, resets_per_s; /* RST_STREAMs a connection may send; 0: core/limits.h */
 } jg_grpc_server_options;
 
@@ -64,6 +66,12 @@ jaeger_status jg_grpc_send_buf(jg_grpc_stream *stream, const jg_buf *buf, jaeger
 /** The request's memory, to keep beyond the handler's return; see jg_http_take_body. */
 bool jg_grpc_take_request(jg_grpc_stream *stream, void **ret_bytes, size_t *ret_len,
                           jaeger_release_fn *ret_release, void **ret_user);
+/** Send metadata behind the answer. `name`: static, lower case; of `value` JG_GRPC_TRAILER_BYTES - 1 bytes
+ *  of printable ASCII are kept. At most JG_GRPC_TRAILERS_MAX in a call; more are left out. */
+void jg_grpc_add_trailer(jg_grpc_stream *stream, const char *name, jaeger_str value);
+/** Metadata of the request, if the server keeps it (include_metadata, or an authenticator); ptr NULL: none.
+ */
+jaeger_str jg_grpc_metadata(const jg_grpc_stream *stream, const char *name);
 /** "127.0.0.1:53412". */
 jaeger_str jg_grpc_peer(const jg_grpc_stream *stream);
 

@@ -25,7 +25,8 @@ LOADGEN = BUILD / "tests/loadgen"
 class Jaeger:
     """One process of a binary, with its own configuration file and data directory."""
 
-    def __init__(self, directory, storage="memory: {max_traces: 100000}", binary=ALL_IN_ONE, config=None, extra=""):
+    def __init__(self, directory, storage="memory: {max_traces: 100000}", binary=ALL_IN_ONE, config=None, extra="",
+                 arguments=()):
         self.directory = pathlib.Path(directory)
         self.grpc, self.http, self.query, self.query_grpc, self.health, self.metrics = free_ports(6)
         self.binary = binary
@@ -55,10 +56,12 @@ exporters:
 """)
         self.process = None
         self.environment = {}
+        self.arguments = list(arguments)
 
     def start(self, timeout=20):
-        self.process = subprocess.Popen([str(self.binary), "--config", str(self.config)], stdout=self.log,
-                                        stderr=self.log, env={**os.environ, **self.environment})
+        command = [str(self.binary), "--config", str(self.config), *self.arguments]
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log,
+                                        env={**os.environ, **self.environment})
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
