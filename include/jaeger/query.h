@@ -18,6 +18,10 @@ typedef struct jaeger_query_options {
     jaeger_storage traces, archive;
     uint64_t max_clock_skew_adjust_ns; /**< 0: no adjustment, warnings only */
     uint64_t max_trace_spans;          /**< 0: off; else a trace is cut to its first N spans with a warning */
+    uint64_t scan_time_ns;   /**< a search may scan for, at most half of its call's time; 0: 15 s for a page,
+                                else that half */
+    uint32_t scan_traces;    /**< a search may read that its store cannot do alone; 0: 20,000 */
+    bool structured_filters; /**< the v3 APIs take Jaeger's structured filter (jaeger.expression.v1) */
 } jaeger_query_options;
 
 /** How a trace is shown. */
@@ -34,7 +38,8 @@ JAEGER_API void jaeger_query_free(jaeger_query *query);
 JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_get_trace(jaeger_query *query, jaeger_trace_ref ref,
                                                                   jaeger_read_options options,
                                                                   jaeger_consumer out, jaeger_call *call);
-/** Newest first; chunks of one trace are consecutive. No match: OK. */
+/** Newest first; chunks of one trace are consecutive. No match: OK. If find->stopped_early is set, a search
+ *  that reaches its budget (scan_time_ns, scan_traces) ends with what it found and says so there. */
 JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_find_traces(jaeger_query *query,
                                                                     const jaeger_trace_query *find,
                                                                     jaeger_read_options options,
@@ -68,7 +73,7 @@ typedef struct jaeger_page {
 
 /** Find one page: at most find->limit traces. The page's traces are chosen first, within half of the call's
  *  time, then read in their order. A store that ranks chooses from its whole time range; of others up to
- * 20,000 traces that match are looked at.
+ * `scan_traces` that match are looked at.
  *  @return INVALID_ARGUMENT: not a cursor of this order; else as jaeger_query_find_traces() */
 JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_find_page(jaeger_query *query,
                                                                   const jaeger_trace_query *find,

@@ -87,6 +87,8 @@ typedef struct jaeger_trace_query {
     uint64_t duration_min_ns, duration_max_ns;     /**< inclusive; 0: open */
     uint32_t limit;              /**< distinct traces, applied after newest-first order; 0: 100 */
     const jaeger_filter *filter; /**< NULL: none. Set only for drivers whose caps say `filter` */
+    bool *stopped_early; /**< out: set to true if the search reached a budget, so that there may be more;
+                            NULL: not asked */
 } jaeger_trace_query;
 
 /** What the query service may leave to the driver. The zero value is the least capable driver. */

@@ -38,6 +38,11 @@ typedef struct otlp_proxy_config {
     jaeger_str target;
 } otlp_proxy_config;
 
+typedef struct search_config {
+    uint64_t scan_time_ns, deadline_ns;
+    uint32_t scan_traces;
+} search_config;
+
 typedef struct query_config {
     struct {
         jaeger_str traces, traces_archive, metrics;
@@ -51,6 +56,7 @@ typedef struct query_config {
     jaeger_block_list header_forwarding;
     jg_tenancy tenancy;
     uint64_t max_clock_skew_adjust_ns, max_trace_size;
+    search_config search;
     struct {
         jg_http_server_settings server;
     } http;
@@ -116,7 +122,11 @@ static jaeger_status start_service(query *q, jaeger_error *err)
     const query_config *c = q->config;
     jaeger_query_options options = {.size = sizeof options,
                                     .max_clock_skew_adjust_ns = c->max_clock_skew_adjust_ns,
-                                    .max_trace_spans = c->max_trace_size};
+                                    .max_trace_spans = c->max_trace_size,
+                                    .scan_time_ns = c->search.scan_time_ns,
+                                    .scan_traces = c->search.scan_traces,
+                                    .structured_filters =
+                                        jg_host_gate(q->host, "jaeger.query.structuredFilters")};
     jaeger_error archive_err = {0};
     JG_TRY(open_storage(q, c->storage.traces, &options.traces, err));
     if (c->storage.traces_archive.len &&
@@ -273,7 +283,9 @@ static void handle(void *self, jg_http_request *request, jg_http_reply *reply)
 {
     query *q = self;
     jg_query_reply to = {reply_add_header, reply_send, reply_begin, reply_write, reply_end, reply};
-    uint64_t configured = q->config->http.server.write_timeout_ns;
+    uint64_t configured = q->config->search.deadline_ns;
+    if (!configured)
+        configured = q->config->http.server.write_timeout_ns;
     request->call->deadline_ns = jg_clock_mono_ns() + (configured ? configured : JG_QUERY_TIMEOUT_NS);
     jg_query_http_handle(&q->http, request, &to);
 }
@@ -291,10 +303,12 @@ static jaeger_str metadata(const jaeger_call *call, const char *name)
     return (jaeger_str){0};
 }
 
-/** Who calls: authenticator, tenant, and the token that storage may need. */
+/** Who calls: authenticator, tenant, and the token that storage may need; and for how long at most. */
 static jaeger_status identify(void *self, jaeger_call *call)
 {
     const query *q = self;
+    if (q->config->search.deadline_ns)
+        call->deadline_ns = JG_MIN(call->deadline_ns, jg_clock_mono_ns() + q->config->search.deadline_ns);
     const jg_authenticator *who = &q->grpc_auth.who;
     if (who->by)
         JG_TRY(who->by->check(who->self, metadata(call, "authorization"), call));
@@ -315,6 +329,7 @@ static jaeger_status start_grpc(query *q, jaeger_error *err)
                                       .method_count = n,
                                       .auth = {identify, q},
                                       .questions = true,
+                                      .timeout_ns = q->config->search.deadline_ns,
                                       .health_services = jg_query_grpc_health,
                                       .health_service_count = jg_query_grpc_health_count,
                                       .descriptors = {(const char *)jg_descriptors, jg_descriptors_len},
@@ -508,6 +523,28 @@ static const jaeger_field grpc_fields[] = {
     {.kind = JAEGER_FIELD_END},
 };
 
+static const jaeger_field search_fields[] = {
+    {.name = "scan_time",
+     .kind = JAEGER_FIELD_DURATION,
+     .offset = offsetof(search_config, scan_time_ns),
+     .doc =
+         "time a search may scan for, at most half of its request's; then it answers with what it found and "
+         "says that it stopped early; 0: 15s for searches with a filter, an order or a cursor, for others "
+         "that "
+         "half"},
+    {.name = "scan_traces",
+     .kind = JAEGER_FIELD_U32,
+     .offset = offsetof(search_config, scan_traces),
+     .fallback = "20000",
+     .doc = "traces that are read for a search which the storage cannot do alone"},
+    {.name = "deadline",
+     .kind = JAEGER_FIELD_DURATION,
+     .offset = offsetof(search_config, deadline_ns),
+     .doc = "for one request over HTTP or gRPC; 0: http.write_timeout, else 2m, and over gRPC the client's, "
+            "else 30s"},
+    {.kind = JAEGER_FIELD_END},
+};
+
 #define BLOCK(key, block_kind, member, fields, text)                                                         \
     {                                                                                                        \
         .name = key, .kind = block_kind, .offset = offsetof(CONFIG, member), .sub = fields,                  \
@@ -540,6 +577,7 @@ static const jaeger_field query_fields[] = {
      .kind = JAEGER_FIELD_U64,
      .offset = offsetof(CONFIG, max_trace_size),
      .doc = "spans of a trace that are shown; 0: all"},
+    BLOCK("search", JAEGER_FIELD_BLOCK, search, search_fields, "what one search may take (ours)"),
     {.name = "enable_tracing",
      .kind = JAEGER_FIELD_BOOL,
      .offset = offsetof(CONFIG, enable_tracing),

@@ -19,6 +19,9 @@ size_t jg_query_grpc_v3(jaeger_query *query, jg_grpc_method *ret);
 extern const char *const jg_query_grpc_health[];
 extern const size_t jg_query_grpc_health_count;
 
+/** Tell in the answer's metadata that a search stopped early; once, before the handler returns. */
+void jg_query_grpc_stopped(jg_grpc_stream *stream, bool stopped_early);
+
 /** The request was not such a message: INTERNAL, in the words of grpc-go. `call->error` holds the reason. */
 jaeger_status jg_query_grpc_unmarshal_failed(jaeger_call *call);
 

@@ -125,10 +125,13 @@ static jaeger_status find_traces(void *self, jaeger_str request, jg_grpc_stream 
         return jg_query_grpc_unmarshal_failed(call);
     if (!in.has_query)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, "missing query");
+    bool stopped = false;
+    in.query.stopped_early = &stopped;
     chunk_sender to = {.stream = stream, .buf = JG_BUF_INIT(JG_CALL_ARENA_BYTES_MAX)};
     jaeger_status status =
         jaeger_query_find_traces(self, &in.query, (jaeger_read_options){.raw = in.raw_traces},
                                  (jaeger_consumer){send_spans, &to}, call);
+    jg_query_grpc_stopped(stream, stopped);
     return end_spans(&to, status, "failed when searching for traces", call);
 }
 

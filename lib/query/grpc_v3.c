@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * jaeger.api_v3.QueryService: traces go out as OTLP TracesData, one message a trace; raw reads as the chunks
- * come. Spec: proto/jaeger/api_v3/query_service.proto; status codes and texts as Jaeger v2.
+ * come. Filter, order and cursor of docs/search.md come and go as metadata, which Jaeger's clients neither
+ * send nor look at. Spec: proto/jaeger/api_v3/query_service.proto; status codes and texts as Jaeger v2.
  */
 #include "query/grpc.h"
 
@@ -8,6 +9,8 @@
 #include "core/limits.h"
 #include "core/str.h"
 #include "model/expr.h"
+#include "query/ranking.h"
+#include "query/service.h"
 #include "wire/rpc.h"
 
 #define SEARCH_DEPTH_DEFAULT 100
@@ -35,6 +38,12 @@ static jaeger_status store_status(jaeger_status status, jaeger_call *call)
         call->error.status = JAEGER_UNKNOWN;
         return JAEGER_UNKNOWN;
     }
+}
+
+void jg_query_grpc_stopped(jg_grpc_stream *stream, bool stopped_early)
+{
+    if (stopped_early)
+        jg_grpc_add_trailer(stream, "jaeger-stopped-early", JAEGER_STR("true"));
 }
 
 /** Sends each batch as one TracesData, each summary as one response. */
@@ -100,9 +109,11 @@ static jaeger_status get_trace(void *self, jaeger_str request, jg_grpc_stream *s
 }
 
 /** The structured filter; it takes the place of the older conditions. */
-static jaeger_status read_filter(jg_rpc_find *find, jaeger_call *call)
+static jaeger_status read_filter(const jaeger_query *service, jg_rpc_find *find, jaeger_call *call)
 {
     jaeger_trace_query *query = &find->query;
+    if (!jg_query_takes_structured(service))
+        return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, "%s", JG_STRUCTURED_DISABLED);
     if (query->service.len || query->operation.len || query->attr_count || query->duration_min_ns ||
         query->duration_max_ns)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
@@ -113,14 +124,56 @@ static jaeger_status read_filter(jg_rpc_find *find, jaeger_call *call)
     return jg_fail_prefix(&call->error, "query.filter");
 }
 
-static jaeger_status read_find(jaeger_str request, jg_rpc_find *ret, jaeger_call *call)
+/** A search, and the page of it that metadata asks for. */
+typedef struct v3_search {
+    jg_rpc_find in;
+    bool paged;
+    jaeger_page page;
+} v3_search;
+
+/** A filter in text, an order, a cursor. A text beyond ASCII comes as jaeger-filter-bin. */
+static jaeger_status read_page(const jg_grpc_stream *stream, v3_search *ret, jaeger_call *call)
 {
+    jaeger_str filter = jg_grpc_metadata(stream, "jaeger-filter"),
+               order = jg_grpc_metadata(stream, "jaeger-order");
+    if (!filter.len)
+        filter = jg_grpc_metadata(stream, "jaeger-filter-bin");
+    ret->page = (jaeger_page){.size = sizeof ret->page, .cursor = jg_grpc_metadata(stream, "jaeger-cursor")};
+    ret->paged = filter.len || order.len || ret->page.cursor.len || ret->in.has_filter;
+    ret->in.query.stopped_early = &ret->page.stopped_early;
+    if (filter.len && ret->in.has_filter)
+        return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
+                       "jaeger-filter cannot be combined with query.filter");
+    if (filter.len &&
+        jg_filter_parse(JG_EXPR_TEXT, filter, call->arena, &ret->in.query.filter, &call->error) != JAEGER_OK)
+        return jg_fail_prefix(&call->error, "jaeger-filter");
+    if (order.len && !jg_order_of(order, &ret->page.order))
+        return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
+                       "jaeger-order: expected newest, longest, spans or errors");
+    if (jg_page_check(&ret->page, &call->error) != JAEGER_OK)
+        return jg_fail_prefix(&call->error, "jaeger-cursor");
+    return JAEGER_OK;
+}
+
+static void send_page(jg_grpc_stream *stream, const v3_search *s)
+{
+    jg_query_grpc_stopped(stream, s->page.stopped_early);
+    if (s->page.next.len)
+        jg_grpc_add_trailer(stream, "jaeger-next-cursor", s->page.next);
+}
+
+static jaeger_status read_find(const jaeger_query *service, jaeger_str request, const jg_grpc_stream *stream,
+                               v3_search *search, jaeger_call *call)
+{
+    jg_rpc_find *ret = &search->in;
+    *search = (v3_search){0};
     if (jg_rpc_read_find(JG_RPC_V3, request, call->arena, ret, &call->error) != JAEGER_OK)
         return jg_query_grpc_unmarshal_failed(call);
     if (!ret->has_query)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, "missing query");
     if (ret->has_filter)
-        JG_TRY(read_filter(ret, call));
+        JG_TRY(read_filter(service, ret, call));
+    JG_TRY(read_page(stream, search, call));
     if (!ret->start_min.set || !ret->start_max.set)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
                        "start time min and max are required parameters");
@@ -131,13 +184,15 @@ static jaeger_status read_find(jaeger_str request, jg_rpc_find *ret, jaeger_call
 
 static jaeger_status find_traces(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
 {
-    jg_rpc_find in;
-    JG_TRY(read_find(request, &in, call));
+    v3_search s;
+    JG_TRY(read_find(self, request, stream, &s, call));
     sender to = sender_of(stream);
-    jaeger_status status =
-        jaeger_query_find_traces(self, &in.query, (jaeger_read_options){.raw = in.raw_traces},
-                                 (jaeger_consumer){send_traces, &to}, call);
+    jaeger_consumer out = {send_traces, &to};
+    jaeger_read_options read = {.raw = s.in.raw_traces};
+    jaeger_status status = s.paged ? jaeger_query_find_page(self, &s.in.query, &s.page, read, out, call)
+                                   : jaeger_query_find_traces(self, &s.in.query, read, out, call);
     jg_buf_done(&to.buf);
+    send_page(stream, &s);
     return store_status(status, call);
 }
 
@@ -151,12 +206,14 @@ static jaeger_status send_summary(void *self, const jaeger_trace_summary *summar
 
 static jaeger_status find_summaries(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
 {
-    jg_rpc_find in;
-    JG_TRY(read_find(request, &in, call));
+    v3_search s;
+    JG_TRY(read_find(self, request, stream, &s, call));
     sender to = sender_of(stream);
-    jaeger_status status =
-        jaeger_query_find_summaries(self, &in.query, (jaeger_summary_sink){send_summary, &to}, call);
+    jaeger_summary_sink out = {send_summary, &to};
+    jaeger_status status = s.paged ? jg_query_find_summary_page(self, &s.in.query, &s.page, out, call)
+                                   : jaeger_query_find_summaries(self, &s.in.query, out, call);
     jg_buf_done(&to.buf);
+    send_page(stream, &s);
     return store_status(status, call);
 }
 

@@ -7,6 +7,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
+#include "model/expr.h"
 #include "query/ranking.h"
 #include "query/service.h"
 
@@ -113,7 +114,10 @@ jaeger_status jg_http_page_params(const jg_http_call *c, const char *prefix, jae
 {
     jaeger_str filter = page_param(c, prefix, "filter"), order = page_param(c, prefix, "order");
     *page = (jaeger_page){.size = sizeof *page, .cursor = page_param(c, prefix, "cursor")};
+    find->stopped_early = &page->stopped_early;
     *ret_paged = filter.len || order.len || page->cursor.len;
+    if (*prefix && filter.len && jg_filter_is_json(filter) && !jg_query_takes_structured(c->http->query))
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "%s", JG_STRUCTURED_DISABLED);
     if (filter.len && jaeger_filter_parse(filter, c->call->arena, &find->filter, err) != JAEGER_OK)
         return jg_fail_prefix(err, "%sfilter", prefix);
     if (order.len && !jg_order_of(order, &page->order))

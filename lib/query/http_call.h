@@ -48,7 +48,8 @@ void jg_http_answer(jg_http_call *c, int status, const char *content_type, jaege
 void jg_http_error(jg_http_call *c, int status, jaeger_str text);
 void jg_http_not_found(jg_http_call *c);
 /** Is a search one page, with a filter, an order or a cursor of its own? Reads `filter`, `order`, `cursor`,
- *  each behind `prefix`. @return INVALID_ARGUMENT "filter: column 3: ..." */
+ *  each behind `prefix`, and lets the search tell in `page` that it stopped early, page or not. @return
+ * INVALID_ARGUMENT "filter: column 3: ..." */
 jaeger_status jg_http_page_params(const jg_http_call *c, const char *prefix, jaeger_trace_query *find,
                                   jaeger_page *page, bool *ret_paged, jaeger_error *err) JG_MUST_CHECK;
 /** The keys nextCursor and stoppedEarly. */

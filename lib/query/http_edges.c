@@ -28,6 +28,7 @@ typedef struct edges {
     edge *items;
     size_t count, cap;
     size_t traces;
+    bool stopped_early;
     jaeger_arena *scratch; /* of one trace */
 } edges;
 
@@ -105,6 +106,10 @@ static void write_edges(jg_http_call *c, const edges *list)
     jg_json_object(json);
     jg_json_key_lit(json, "traces");
     jg_json_u64(json, list->traces);
+    if (list->stopped_early) {
+        jg_json_key_lit(json, "stoppedEarly");
+        jg_json_bool(json, true);
+    }
     jg_json_key_lit(json, "edges");
     jg_json_array(json);
     for (size_t i = 0; i < list->count; i++) {
@@ -140,7 +145,8 @@ void jg_ui_api_edges(jg_http_call *c)
     jaeger_trace_query find = {.size = sizeof find,
                                .service = jg_http_param(c, "service"),
                                .start_max_unix_ns = jg_api_unix_ns(end_ms, 1000000),
-                               .limit = limit < 1 ? 1 : (uint32_t)JG_MIN(limit, TRACES_MAX)};
+                               .limit = limit < 1 ? 1 : (uint32_t)JG_MIN(limit, TRACES_MAX),
+                               .stopped_early = &list.stopped_early};
     uint64_t back = jg_api_unix_ns(lookback_ms, 1000000);
     find.start_min_unix_ns = find.start_max_unix_ns > back ? find.start_max_unix_ns - back : 0;
     jaeger_status status = list.scratch

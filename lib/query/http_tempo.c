@@ -259,6 +259,12 @@ void jg_tempo_search(jg_http_call *c)
     jg_json_key_lit(&c->json, "metrics");
     jg_json_object(&c->json);
     jg_json_end(&c->json);
+    if (s.page.stopped_early) { /* as Tempo says it of a trace */
+        jg_json_key_lit(&c->json, "status");
+        jg_json_str(&c->json, JAEGER_STR("PARTIAL"));
+        jg_json_key_lit(&c->json, "message");
+        jg_json_str(&c->json, JAEGER_STR(JG_STOPPED_EARLY));
+    }
     jg_json_end(&c->json);
     jg_http_json_end(c);
 }

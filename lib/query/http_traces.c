@@ -230,7 +230,7 @@ static void end_with_missing(jg_http_call *c, const search *s)
     jg_http_json_end(c);
 }
 
-static void end_page(jg_http_call *c, const search *s)
+static void end_found(jg_http_call *c, const search *s)
 {
     jg_api_rest(&c->json, 0);
     if (s->page.stopped_early) {
@@ -240,7 +240,8 @@ static void end_page(jg_http_call *c, const search *s)
     } else {
         jg_json_null(&c->json);
     }
-    jg_http_page_result(&c->json, &s->page);
+    if (s->paged)
+        jg_http_page_result(&c->json, &s->page);
     jg_json_end(&c->json);
     jg_http_json_end(c);
 }
@@ -267,10 +268,8 @@ void jg_api_search(jg_http_call *c)
     jg_json_end(&c->json);
     if (s.ids.count)
         end_with_missing(c, &s);
-    else if (s.paged)
-        end_page(c, &s);
     else
-        jg_api_end(c, 0);
+        end_found(c, &s);
 }
 
 /** The traces of a batch, in the order of their first spans; each is selected without copying its bytes. */

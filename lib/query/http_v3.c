@@ -10,7 +10,7 @@
 #include "model/batch.h"
 #include "query/aggregate.h"
 #include "query/http_call.h"
-#include "query/summary.h"
+#include "query/service.h"
 #include "wire/otlp_json.h"
 
 #define SEARCH_DEPTH_DEFAULT 100
@@ -119,8 +119,19 @@ static jaeger_status depth_of(const jg_http_call *c, uint32_t *ret, jaeger_error
 /** A page, if the search asks for one. */
 typedef struct v3_page {
     bool on;
-    jaeger_page page;
+    jaeger_page page; /* stopped_early counts whether it is on or not */
 } v3_page;
+
+/** What Jaeger's answers do not have: only searches beyond it, and those that stopped early, say so. */
+static void write_page_result(jg_json_out *json, const v3_page *paging)
+{
+    if (paging->on) {
+        jg_http_page_result(json, &paging->page);
+    } else if (paging->page.stopped_early) {
+        jg_json_key_lit(json, "stoppedEarly");
+        jg_json_bool(json, true);
+    }
+}
 
 /** @param attrs backs find->attrs */
 static jaeger_status find_of(const jg_http_call *c, jaeger_trace_query *find, jg_attr_list *attrs,
@@ -160,7 +171,7 @@ static void write_result_begin(jg_http_call *c)
 typedef struct trace_writer {
     jg_http_call *c;
     bool any;
-    const jaeger_page *page; /* NULL: not one */
+    const v3_page *paging; /* NULL: not a search */
 } trace_writer;
 
 static jaeger_status write_trace(void *self, jaeger_batch *take, jaeger_call *call)
@@ -177,7 +188,7 @@ static jaeger_status write_trace(void *self, jaeger_batch *take, jaeger_call *ca
 static void end_traces(trace_writer *w, jaeger_status status)
 {
     jg_http_call *c = w->c;
-    if (status == JAEGER_OK && !w->any && !(w->page && w->page->stopped_early)) {
+    if (status == JAEGER_OK && !w->any && !(w->paging && w->paging->page.stopped_early)) {
         fail(c, 404, JAEGER_STR("No traces found"));
         return;
     }
@@ -190,8 +201,8 @@ static void end_traces(trace_writer *w, jaeger_status status)
     }
     jg_json_end(&c->json);
     jg_json_end(&c->json);
-    if (w->page)
-        jg_http_page_result(&c->json, w->page);
+    if (w->paging)
+        write_page_result(&c->json, w->paging);
     jg_json_end(&c->json);
     jg_http_json_end(c);
 }
@@ -231,7 +242,7 @@ void jg_v3_traces(jg_http_call *c)
         fail(c, 400, jg_str(err.message));
         return;
     }
-    trace_writer w = {.c = c, .page = paging.on ? &paging.page : NULL};
+    trace_writer w = {.c = c, .paging = &paging};
     jaeger_consumer out = {write_trace, &w};
     write_result_begin(c);
     jaeger_status status =
@@ -297,32 +308,6 @@ static jaeger_status write_summary(void *self, const jaeger_trace_summary *summa
     return json->buf->len < flush.at_bytes ? JAEGER_OK : flush.flush(flush.self, json->buf);
 }
 
-typedef struct summary_page {
-    jg_http_call *c;
-    jaeger_arena *arena; /* of one trace */
-} summary_page;
-
-static jaeger_status summarize(void *self, jaeger_batch *take, jaeger_call *call)
-{
-    summary_page *page = self;
-    JG_AUTO_BATCH jaeger_batch *trace = take;
-    jaeger_trace_summary summary;
-    jaeger_arena_reset(page->arena);
-    JG_TRY(jg_summarize(trace, page->arena, &summary, &call->error));
-    return write_summary(page->c, &summary, call);
-}
-
-/** In an order of its own: the traces of the page are read and summed up here. */
-static jaeger_status write_page(jg_http_call *c, const jaeger_trace_query *find, jaeger_page *page)
-{
-    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
-    summary_page out = {c, arena};
-    if (!arena)
-        return jg_fail_oom(&c->call->error);
-    return jaeger_query_find_page(c->http->query, find, page, (jaeger_read_options){0},
-                                  (jaeger_consumer){summarize, &out}, c->call);
-}
-
 void jg_v3_summaries(jg_http_call *c)
 {
     v3_page paging;
@@ -338,17 +323,16 @@ void jg_v3_summaries(jg_http_call *c)
     jg_json_object(&c->json);
     jg_json_key_lit(&c->json, "summaries");
     jg_json_array(&c->json);
-    jaeger_status status =
-        paging.on ? write_page(c, &find, &paging.page)
-                  : jaeger_query_find_summaries(c->http->query, &find,
-                                                (jaeger_summary_sink){write_summary, c}, c->call);
+    jaeger_summary_sink out = {write_summary, c};
+    jaeger_status status = paging.on
+                               ? jg_query_find_summary_page(c->http->query, &find, &paging.page, out, c->call)
+                               : jaeger_query_find_summaries(c->http->query, &find, out, c->call);
     if (status != JAEGER_OK) {
         fail_query(c, status);
         return;
     }
     jg_json_end(&c->json);
-    if (paging.on)
-        jg_http_page_result(&c->json, &paging.page);
+    write_page_result(&c->json, &paging);
     jg_json_end(&c->json);
     jg_http_json_end(c);
 }

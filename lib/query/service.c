@@ -14,8 +14,10 @@
 #include "query/aggregate.h"
 #include "query/gate.h"
 #include "query/ranking.h"
+#include "query/scan.h"
 #include "query/summary.h"
 
+#define LIMIT_DEFAULT   100               /* traces of a search that does not say how many */
 #define CAPS_TIMEOUT_NS (5 * JG_NS_PER_S) /* a remote store that does not answer is the least capable one */
 
 /** A store and how its calls are measured. */
@@ -42,6 +44,8 @@ jaeger_status jaeger_query_new(const jaeger_query_options *options, jaeger_query
     }
     query->traces.storage = query->options.traces;
     query->archive.storage = query->options.archive;
+    if (!query->options.scan_traces)
+        query->options.scan_traces = JG_SEARCH_TRACES_MAX;
     jg_gate_init(&query->gate, 0);
     *ret = query;
     return JAEGER_OK;
@@ -60,6 +64,11 @@ void jg_query_measure(jaeger_query *query, jg_metrics *metrics, jaeger_str trace
     jg_measure_init(&query->traces.measure, metrics, traces_name);
     if (jaeger_query_has_archive(query))
         jg_measure_init(&query->archive.measure, metrics, archive_name);
+}
+
+bool jg_query_takes_structured(const jaeger_query *query)
+{
+    return query->options.structured_filters;
 }
 
 bool jaeger_query_has_archive(const jaeger_query *query)
@@ -91,6 +100,7 @@ typedef struct forward {
     jaeger_consumer out;
     uint64_t count;
     jg_gate_pass pass; /* of a search: given back once it hands something out, as clients may be slow */
+    jg_scan *scan;     /* NULL: not a search, or what takes the chunks is a part of it */
 } forward;
 
 static jaeger_status forward_chunk(void *self, jaeger_batch *take, jaeger_call *call)
@@ -103,7 +113,12 @@ static jaeger_status forward_chunk(void *self, jaeger_batch *take, jaeger_call *
     }
     f->count++;
     jg_gate_leave(&f->pass);
-    return f->out.consume(f->out.self, take, call);
+    if (f->scan)
+        jg_scan_pause(f->scan, call);
+    status = f->out.consume(f->out.self, take, call);
+    if (f->scan)
+        jg_scan_resume(f->scan, call);
+    return status;
 }
 
 /** @param ret_found whether the store had the trace */
@@ -164,7 +179,8 @@ typedef struct search {
     jg_match compiled;
     const jg_match *match;       /* NULL: the driver does it all */
     const jaeger_filter *filter; /* what of it is left to us; NULL: nothing */
-    bool has_pass;               /* of the gate; else the search asks for one */
+    bool has_pass;               /* of the gate, and a scan that runs; else the search asks for them */
+    jg_scan scan;
 } search;
 
 /** Conditions that a driver without same_span_conjunction may have met on different spans. */
@@ -195,7 +211,7 @@ static jaeger_status prepare(jaeger_query *query, const jaeger_trace_query *find
         read_caps(&query->traces, &caps);
     if (filter && (!caps.filter || filter->needs_trace)) {
         ret->filter = filter;
-        ret->find.limit = JG_MAX(ret->find.limit, JG_SEARCH_TRACES_MAX);
+        ret->find.limit = JG_MAX(ret->find.limit, query->options.scan_traces);
         is_compound = true; /* one span must meet the filter and the conditions: our test of it decides */
         caps.same_span_conjunction = false;
     }
@@ -208,6 +224,14 @@ static jaeger_status prepare(jaeger_query *query, const jaeger_trace_query *find
         ret->match = &ret->compiled;
     }
     return JAEGER_OK;
+}
+
+/** The scan of a search that is no page; only one that can tell of it ends by a budget. */
+static void scan_of_search(search *f, jaeger_call *call)
+{
+    uint64_t configured = f->query->options.scan_time_ns;
+    if (f->find.stopped_early)
+        jg_scan_begin(&f->scan, configured ? configured : UINT64_MAX, call);
 }
 
 /** Ask for ids, then for their traces. */
@@ -228,7 +252,8 @@ static jaeger_status find_by_ids(const store *s, const jaeger_trace_query *find,
     return status;
 }
 
-static jaeger_status find_chunks(const search *f, jaeger_consumer out, uint64_t *ret_count, jaeger_call *call)
+/** After it the scan stands still. */
+static jaeger_status find_chunks(search *f, jaeger_consumer out, uint64_t *ret_count, jaeger_call *call)
 {
     const store *s = &f->query->traces;
     const jaeger_storage_driver *driver = s->storage.driver;
@@ -238,12 +263,17 @@ static jaeger_status find_chunks(const search *f, jaeger_consumer out, uint64_t 
                        driver->name);
     if (!driver->find_traces)
         return find_by_ids(s, &f->find, out, call);
-    if (!f->has_pass)
+    if (!f->has_pass) {
         JG_TRY(jg_gate_enter(&f->query->gate, &counted.pass, call));
+        scan_of_search(f, call);
+        counted.scan = &f->scan;
+    }
     jg_measuring m;
     jg_measure_begin(&m, JG_OP_FIND_TRACES, call);
     jaeger_status status =
         driver->find_traces(s->storage.self, &f->find, (jaeger_consumer){forward_chunk, &counted}, call);
+    if (counted.scan)
+        jg_scan_pause(counted.scan, call);
     jg_gate_leave(&counted.pass);
     jg_measure_end(&s->measure, &m, status, counted.count);
     *ret_count = counted.count;
@@ -251,7 +281,7 @@ static jaeger_status find_chunks(const search *f, jaeger_consumer out, uint64_t 
 }
 
 /** Whole traces, adjusted or not. @param max_spans 0: all */
-static jaeger_status find_whole(const search *f, bool adjusts, uint64_t max_spans, jaeger_consumer out,
+static jaeger_status find_whole(search *f, bool adjusts, uint64_t max_spans, jaeger_consumer out,
                                 jaeger_call *call)
 {
     uint64_t count = 0;
@@ -264,7 +294,11 @@ static jaeger_status find_whole(const search *f, bool adjusts, uint64_t max_span
                                                 .match = f->match,
                                                 .filter = f->filter});
     jaeger_status status = find_chunks(f, jg_aggregate_consumer(&whole), &count, call);
-    return jg_aggregate_finish(&whole, status, call);
+    status = jg_aggregate_finish(&whole, status, call);
+    if (f->filter && f->find.stopped_early && whole.seen_count >= f->find.limit &&
+        whole.trace_count < (f->limit ? f->limit : LIMIT_DEFAULT))
+        *f->find.stopped_early = true;
+    return jg_scan_end(&f->scan, status, f->find.stopped_early, call);
 }
 
 jaeger_status jaeger_query_find_traces(jaeger_query *query, const jaeger_trace_query *find,
@@ -274,7 +308,7 @@ jaeger_status jaeger_query_find_traces(jaeger_query *query, const jaeger_trace_q
     uint64_t count = 0;
     JG_TRY(prepare(query, find, &f, call));
     if (options.raw && !f.match)
-        return find_chunks(&f, out, &count, call);
+        return jg_scan_end(&f.scan, find_chunks(&f, out, &count, call), f.find.stopped_early, call);
     return find_whole(&f, !options.raw, options.raw ? 0 : query->options.max_trace_spans, out, call);
 }
 
@@ -303,12 +337,14 @@ jaeger_status jaeger_query_find_trace_ids(jaeger_query *query, const jaeger_trac
         return find_whole(&f, false, 0, (jaeger_consumer){note_id, ret}, call);
     jg_gate_pass pass;
     JG_TRY(jg_gate_enter(&query->gate, &pass, call));
+    scan_of_search(&f, call);
     jg_measuring m;
     jg_measure_begin(&m, JG_OP_FIND_TRACE_IDS, call);
     jaeger_status status = s->storage.driver->find_trace_ids(s->storage.self, &f.find, ret, call);
+    jg_scan_pause(&f.scan, call);
     jg_gate_leave(&pass);
     jg_measure_end(&s->measure, &m, status, ret->count);
-    return status;
+    return jg_scan_end(&f.scan, status, f.find.stopped_early, call);
 }
 
 /* ---- summaries ---- */
@@ -318,6 +354,7 @@ typedef struct summarizer {
     jaeger_arena *arena; /* of one trace */
     uint64_t count;
     jg_gate_pass pass;
+    jg_scan *scan;
 } summarizer;
 
 static jaeger_status summarize_trace(void *self, jaeger_batch *take, jaeger_call *call)
@@ -336,7 +373,10 @@ static jaeger_status count_summary(void *self, const jaeger_trace_summary *summa
     JG_TRY(jaeger_call_check(call));
     s->count++;
     jg_gate_leave(&s->pass);
-    return s->out.summary(s->out.self, summary, call);
+    jg_scan_pause(s->scan, call);
+    jaeger_status status = s->out.summary(s->out.self, summary, call);
+    jg_scan_resume(s->scan, call);
+    return status;
 }
 
 jaeger_status jaeger_query_find_summaries(jaeger_query *query, const jaeger_trace_query *find,
@@ -345,17 +385,19 @@ jaeger_status jaeger_query_find_summaries(jaeger_query *query, const jaeger_trac
     search f;
     JG_TRY(prepare(query, find, &f, call));
     const store *s = &query->traces;
-    summarizer sum = {.out = out};
+    summarizer sum = {.out = out, .scan = &f.scan};
     if (!f.match && s->storage.driver->find_summaries) {
         JG_TRY(jg_gate_enter(&query->gate, &sum.pass, call));
+        scan_of_search(&f, call);
         jg_measuring m;
         jg_measure_begin(&m, JG_OP_FIND_SUMMARIES, call);
         jaeger_status status = s->storage.driver->find_summaries(
             s->storage.self, &f.find, (jaeger_summary_sink){count_summary, &sum}, call);
+        jg_scan_pause(&f.scan, call);
         jg_gate_leave(&sum.pass);
         jg_measure_end(&s->measure, &m, status, sum.count);
         if (status != JAEGER_UNIMPLEMENTED || sum.count)
-            return status;
+            return jg_scan_end(&f.scan, status, f.find.stopped_early, call);
         call->error = (jaeger_error){0};
     }
     JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
@@ -385,13 +427,14 @@ static jaeger_status rank_some(search *f, uint32_t limit, jg_ranking *ranking, u
 static jaeger_status rank_traces(search *f, jg_ranking *ranking, bool *ret_stopped, jaeger_call *call)
 {
     bool newest = ranking->order == JAEGER_ORDER_NEWEST && !f->filter;
-    uint64_t ask = newest ? JG_MIN(ranking->limit + 1, JG_SEARCH_TRACES_MAX) : JG_SEARCH_TRACES_MAX, seen = 0;
-    for (;; ask = JG_MIN(ask * 8, JG_SEARCH_TRACES_MAX)) {
+    uint64_t max = f->query->options.scan_traces, ask = newest ? JG_MIN(ranking->limit + 1, max) : max,
+             seen = 0;
+    for (;; ask = JG_MIN(ask * 8, max)) {
         jg_ranking_restart(ranking);
         JG_TRY(rank_some(f, (uint32_t)ask, ranking, &seen, call));
         if (ranking->has_enough || seen < ask)
             return JAEGER_OK;
-        *ret_stopped = ask == JG_SEARCH_TRACES_MAX;
+        *ret_stopped |= ask == max;
         if (*ret_stopped)
             return JAEGER_OK;
     }
@@ -466,21 +509,16 @@ static jaeger_status rank_in_store(search *f, jg_ranking *ranking, jaeger_call *
 static jaeger_status rank(search *f, jg_ranking *ranking, jaeger_page *page, jaeger_call *call)
 {
     jg_gate_pass pass;
+    uint64_t configured = f->query->options.scan_time_ns;
     JG_TRY(jg_gate_enter(&f->query->gate, &pass, call));
     f->has_pass = true;
-    uint64_t now = jg_clock_mono_ns(), deadline = call->deadline_ns;
-    uint64_t left = deadline > now ? (deadline - now) / 2 : JG_SEARCH_TIME_NS;
-    call->deadline_ns = now + JG_MIN(left, JG_SEARCH_TIME_NS);
+    f->find.stopped_early = &page->stopped_early;
+    jg_scan_begin(&f->scan, configured ? configured : JG_SEARCH_TIME_NS, call);
     jaeger_status status = store_ranks(f, ranking) ? rank_in_store(f, ranking, call)
                                                    : rank_traces(f, ranking, &page->stopped_early, call);
+    jg_scan_pause(&f->scan, call);
     jg_gate_leave(&pass);
-    call->deadline_ns = deadline;
-    if (status == JAEGER_DEADLINE_EXCEEDED && (!deadline || jg_clock_mono_ns() < deadline)) {
-        page->stopped_early = true;
-        call->error = (jaeger_error){0};
-        status = JAEGER_OK;
-    }
-    return status;
+    return jg_scan_end(&f->scan, status, &page->stopped_early, call);
 }
 
 jaeger_status jaeger_query_find_page(jaeger_query *query, const jaeger_trace_query *find, jaeger_page *page,
@@ -493,7 +531,7 @@ jaeger_status jaeger_query_find_page(jaeger_query *query, const jaeger_trace_que
         JG_TRY(jg_match_compile(&f.compiled, &f.find, call->arena, &call->error));
         f.match = &f.compiled;
     }
-    JG_TRY(jg_ranking_init(&ranking, page, f.limit ? f.limit : 100, f.match, call));
+    JG_TRY(jg_ranking_init(&ranking, page, f.limit ? f.limit : LIMIT_DEFAULT, f.match, call));
     if (page->order == JAEGER_ORDER_NEWEST && ranking.has_cursor)
         f.find.start_max_unix_ns = ranking.after.key;
     JG_TRY(rank(&f, &ranking, page, call));
@@ -504,6 +542,17 @@ jaeger_status jaeger_query_find_page(jaeger_query *query, const jaeger_trace_que
         JG_TRY(read_trace(query, &query->traces, &ref, options.raw, out, &found, call));
     }
     return JAEGER_OK;
+}
+
+jaeger_status jg_query_find_summary_page(jaeger_query *query, const jaeger_trace_query *find,
+                                         jaeger_page *page, jaeger_summary_sink out, jaeger_call *call)
+{
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
+    summarizer sum = {.out = out, .arena = arena};
+    if (!arena)
+        return jg_fail_oom(&call->error);
+    return jaeger_query_find_page(query, find, page, (jaeger_read_options){0},
+                                  (jaeger_consumer){summarize_trace, &sum}, call);
 }
 
 /* ---- names ---- */

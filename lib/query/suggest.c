@@ -162,7 +162,9 @@ static int by_text(const void *a, const void *b)
 jaeger_status jg_suggest_run(jg_suggest *suggest, jaeger_query *query, jaeger_call *call)
 {
     scan s = {.suggest = suggest, .call = call};
-    jaeger_trace_query find = {.size = sizeof find, .service = suggest->service, .limit = TRACES_MAX};
+    bool stopped = false; /* then suggestions are of what was seen */
+    jaeger_trace_query find = {
+        .size = sizeof find, .service = suggest->service, .limit = TRACES_MAX, .stopped_early = &stopped};
     suggest->limit = JG_MIN(suggest->limit ? suggest->limit : JG_SUGGEST_LIMIT, JG_SUGGEST_LIMIT_MAX);
     suggest->items = NULL;
     suggest->count = 0;

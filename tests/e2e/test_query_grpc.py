@@ -69,6 +69,79 @@ def test_api_v3_errors(served, stubs):
     assert (code, text) == (grpc.StatusCode.INVALID_ARGUMENT, "start time min and max are required parameters")
 
 
+def window(v3, **keys):
+    find = v3.TraceQueryParameters(**keys)
+    find.start_time_min.GetCurrentTime()
+    find.start_time_min.seconds -= 3600
+    find.start_time_max.GetCurrentTime()
+    find.start_time_max.seconds += 3600
+    return find
+
+
+def test_api_v3_pages(any_store, stubs):
+    """Filter, order and cursor travel as metadata, beside requests that Jaeger's clients send."""
+    ids = [send(EXPORTERS["grpc"](any_store))[0] for _ in range(3)]
+    for trace_id in ids:
+        any_store.trace(trace_id, spans=3)
+    v3 = stubs("jaeger.api_v3.query_service_pb2")
+    with grpc.insecure_channel(f"127.0.0.1:{any_store.query_grpc}") as channel:
+        query = stubs("jaeger.api_v3.query_service_pb2_grpc").QueryServiceStub(channel)
+
+        def find(method, request, **metadata):
+            call = method(request(query=window(v3, search_depth=1)),
+                          metadata=[(f"jaeger-{k.replace('_', '-')}", v) for k, v in metadata.items()])
+            return list(call), dict(call.trailing_metadata())
+        cursor, traces, summaries = {}, [], []
+        for page in range(3):
+            found, end = find(query.FindTraces, v3.FindTracesRequest, order="longest", filter="service = shop",
+                              **cursor)
+            traces += [c.resource_spans[0].scope_spans[0].spans[0].trace_id.hex() for c in found]
+            found, same_end = find(query.FindTraceSummaries, v3.FindTraceSummariesRequest, order="longest", **cursor)
+            summaries += [s.trace_id for r in found for s in r.summaries]
+            assert end == same_end and "jaeger-stopped-early" not in end
+            assert ("jaeger-next-cursor" in end) == (page < 2)
+            cursor = {"cursor": end.get("jaeger-next-cursor", "")}
+        assert sorted(traces) == sorted(ids) and summaries == traces
+        found, end = find(query.FindTraces, v3.FindTracesRequest, filter_bin="service = müller".encode())
+        assert found == [] and end == {}
+        for wrong in ({"order": "best"}, {"cursor": "00"}, {"filter": "duration > 5"}):
+            with pytest.raises(grpc.RpcError) as failed:
+                find(query.FindTraces, v3.FindTracesRequest, **wrong)
+            assert failed.value.code() == grpc.StatusCode.INVALID_ARGUMENT, wrong
+            assert f"jaeger-{list(wrong)[0]}" in failed.value.details()
+
+
+def field(number, *parts):
+    """A length-delimited field of a message."""
+    body = b"".join(p if isinstance(p, bytes) else p.encode() for p in parts)
+    return bytes([number << 3 | 2, len(body)]) + body
+
+
+def test_api_v3_structured_filter_needs_its_gate(tmp_path, stubs):
+    v3 = stubs("jaeger.api_v3.query_service_pb2")
+    # field 10, a jaeger.expression.v1.Call: eq(span.name, "SELECT")
+    call = field(10, field(1, "eq"), field(2, field(2, field(1, "name"), field(2, "span"))),
+                 field(2, field(4, field(1, "SELECT"))))
+    for gates in ([], ["--feature-gates=jaeger.query.structuredFilters"]):
+        (tmp_path / str(len(gates))).mkdir()
+        server = Jaeger(tmp_path / str(len(gates)), arguments=gates).start()
+        try:
+            trace_id, _ = send(EXPORTERS["grpc"](server))
+            server.trace(trace_id, spans=3)
+            with grpc.insecure_channel(f"127.0.0.1:{server.query_grpc}") as channel:
+                query = stubs("jaeger.api_v3.query_service_pb2_grpc").QueryServiceStub(channel)
+                found = query.FindTraces(v3.FindTracesRequest(
+                    query=v3.TraceQueryParameters.FromString(window(v3).SerializeToString() + call)))
+                if gates:
+                    assert len(list(found)) == 1
+                else:
+                    assert code_of(found) == (
+                        grpc.StatusCode.INVALID_ARGUMENT, "the structured query filter is disabled: enable the "
+                        '"jaeger.query.structuredFilters" feature gate to use it')
+        finally:
+            server.stop()
+
+
 def test_api_v2(served, stubs):
     channel, trace_id = served
     v2 = stubs("jaeger.api_v2.query_pb2")

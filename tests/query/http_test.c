@@ -63,7 +63,7 @@ static void end_stream(void *self, bool ok)
     f->cut = !ok;
 }
 
-static void begin(fixture *f)
+static void begin_with(fixture *f, bool structured)
 {
     *f = (fixture){.body = JG_BUF_INIT(256 << 20)};
     f->traces.caps = (jaeger_storage_caps){.size = sizeof(jaeger_storage_caps),
@@ -71,10 +71,18 @@ static void begin(fixture *f)
                                            .same_span_conjunction = true,
                                            .durable = true};
     f->metrics = jg_metrics_new();
-    jaeger_query_options options = {.size = sizeof options, .traces = {&fake_driver, &f->traces}};
+    jaeger_query_options options = {.size = sizeof options,
+                                    .traces = {&fake_driver, &f->traces},
+                                    .scan_time_ns = 10 * JG_NS_PER_S,
+                                    .structured_filters = structured};
     assert_ok(jaeger_query_new(&options, &f->query, NULL));
     assert_ok(jg_ui_new(&(jg_ui_options){0}, &f->ui, NULL));
     f->http = (jg_query_http){.query = f->query, .ui = f->ui, .metrics = f->metrics};
+}
+
+static void begin(fixture *f)
+{
+    begin_with(f, true);
 }
 
 static void end(fixture *f)
@@ -678,6 +686,60 @@ static void v3_takes_a_structured_filter(void **state)
     end(&f);
 }
 
+static void v3_refuses_a_structured_filter_without_its_gate(void **state)
+{
+    (void)state;
+    fixture f;
+    begin_with(&f, false);
+    add(&f, TRACE("0a", "a", ",\"name\":\"op\",\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"2000\""));
+    const char *body =
+        ask(&f, V3_SEARCH "&query.filter=%7B%22op%22:%22exists%22,%22args%22:%5B%7B%22field%22:"
+                          "%7B%22name%22:%22name%22,%22level%22:%22span%22%7D%7D%5D%7D");
+    assert_int_equal(f.status, 400);
+    assert_non_null(strstr(body, "the structured query filter is disabled: enable the "
+                                 "\\\"jaeger.query.structuredFilters\\\" feature gate to use it"));
+    (void)ask(&f, V3_SEARCH "&query.filter=exists(name)"); /* the text is ours */
+    assert_int_equal(f.status, 200);
+    end(&f);
+}
+
+static void every_search_says_that_it_stopped_early(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    add(&f, TRACE("0a", "a", ",\"name\":\"op\",\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"2000\""));
+    add(&f, TRACE("0b", "b", ",\"name\":\"op\",\"startTimeUnixNano\":\"900\",\"endTimeUnixNano\":\"9000\""));
+    static const struct {
+        const char *line, *want, *never;
+    } cases[] = {
+        {"GET /api/traces?service=a&start=0", "\"errors\":[{\"msg\":\"the search stopped early",
+         "nextCursor"},
+        {"GET /api/traces?service=a&start=0&order=longest", "\"stoppedEarly\":true", NULL},
+        {V3_SEARCH, "]},\"stoppedEarly\":true}", "nextCursor"},
+        {V3_SEARCH "&query.order=longest", "\"stoppedEarly\":true}", NULL},
+        {"GET "
+         "/api/v3/trace-summaries?query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2100-01-01T00:"
+         "00:00Z",
+         "],\"stoppedEarly\":true}", "nextCursor"},
+        {"GET /tempo/api/search?q=%7B%7D", "\"status\":\"PARTIAL\"", NULL},
+        {"GET /api/ui/v1/edges?endTs=2000000000000&lookback=2000000000000", "\"stoppedEarly\":true", NULL},
+    };
+    for (size_t i = 0; i < JG_COUNT(cases); i++) {
+        f.traces.find_ns = 0;
+        const char *body = ask(&f, cases[i].line);
+        assert_int_equal(f.status, 200);
+        assert_null(strstr(body, "true"));
+        assert_null(strstr(body, "stopped early"));
+        f.traces.find_ns = 30 * JG_NS_PER_S;
+        body = ask(&f, cases[i].line);
+        assert_int_equal(f.status, 200);
+        if (!strstr(body, cases[i].want) || (cases[i].never && strstr(body, cases[i].never)))
+            fail_msg("%s: %s", cases[i].line, body);
+    }
+    end(&f);
+}
+
 static void tempo_is_read_as_grafana_does(void **state)
 {
     (void)state;
@@ -762,6 +824,8 @@ int main(void)
         cmocka_unit_test(http_measures_requests_by_route),
         cmocka_unit_test(a_search_takes_a_filter_an_order_and_a_cursor),
         cmocka_unit_test(v3_takes_a_structured_filter),
+        cmocka_unit_test(v3_refuses_a_structured_filter_without_its_gate),
+        cmocka_unit_test(every_search_says_that_it_stopped_early),
         cmocka_unit_test(tempo_is_read_as_grafana_does),
         cmocka_unit_test(attributes_are_suggested),
     };

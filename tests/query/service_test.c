@@ -270,9 +270,118 @@ static void query_measures_storage_calls(void **state)
     jg_buf_done(&text);
 }
 
+/** A client that takes its time. */
+static jaeger_status count_slowly(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    jg_clock_advance((int64_t)(60 * JG_NS_PER_S));
+    return count_batch(self, take, call);
+}
+
+static jaeger_status find_within(fixture *f, bool raw, bool *ret_stopped, jaeger_consumer out)
+{
+    jaeger_trace_query query = {.size = sizeof query, .limit = 10, .stopped_early = ret_stopped};
+    f->batches = f->spans = 0;
+    return jaeger_query_find_traces(f->query, &query, (jaeger_read_options){.raw = raw}, out, &f->call);
+}
+
+static void search_ends_at_its_budget_and_says_so(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, (jaeger_query_options){.scan_time_ns = 10 * JG_NS_PER_S});
+    for (uint8_t i = 1; i <= 5; i++)
+        add(&f.traces, i, "a", 1);
+    static const struct {
+        uint64_t find_ns, deadline_ns; /* for one trace; of the call, from now */
+        bool raw, slow;
+        size_t want;
+        bool want_stopped;
+    } cases[] = {
+        {0, 0, false, false, 5, false},
+        {1 * JG_NS_PER_S, 0, true, false, 5, false},
+        {1 * JG_NS_PER_S, 0, true, true, 5, false}, /* what a slow client takes is no scanning */
+        {4 * JG_NS_PER_S, 0, true, false, 2, true},
+        {4 * JG_NS_PER_S, 0, true, true, 2, true},
+        {4 * JG_NS_PER_S, 0, false, false, 1, true},              /* the second may not be complete */
+        {1 * JG_NS_PER_S, 8 * JG_NS_PER_S, true, false, 3, true}, /* half of the call's time */
+    };
+    for (size_t i = 0; i < JG_COUNT(cases); i++) {
+        bool stopped = false;
+        f.traces.find_ns = cases[i].find_ns;
+        f.call.deadline_ns = cases[i].deadline_ns ? jg_clock_mono_ns() + cases[i].deadline_ns : 0;
+        uint64_t deadline = f.call.deadline_ns;
+        jaeger_consumer out = {cases[i].slow ? count_slowly : count_batch, &f};
+        assert_ok(find_within(&f, cases[i].raw, &stopped, out));
+        assert_int_equal(f.batches, cases[i].want);
+        assert_int_equal(stopped, cases[i].want_stopped);
+        assert_int_equal(f.call.deadline_ns, deadline);
+    }
+    end(&f);
+}
+
+static void search_that_cannot_tell_has_the_calls_time(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, (jaeger_query_options){.scan_time_ns = 10 * JG_NS_PER_S});
+    for (uint8_t i = 1; i <= 5; i++)
+        add(&f.traces, i, "a", 1);
+    f.traces.find_ns = 4 * JG_NS_PER_S;
+    f.call.deadline_ns = jg_clock_mono_ns() + 60 * JG_NS_PER_S;
+    assert_ok(find_within(&f, true, NULL, (jaeger_consumer){count_batch, &f}));
+    assert_int_equal(f.batches, 5);
+    f.call.deadline_ns = jg_clock_mono_ns() + 10 * JG_NS_PER_S;
+    assert_int_equal(find_within(&f, true, NULL, (jaeger_consumer){count_batch, &f}),
+                     JAEGER_DEADLINE_EXCEEDED);
+    f.call.deadline_ns = jg_clock_mono_ns() + 10 * JG_NS_PER_S; /* the client's slowness ends the call */
+    bool stopped = false;
+    f.traces.find_ns = 1;
+    assert_int_equal(find_within(&f, true, &stopped, (jaeger_consumer){count_slowly, &f}),
+                     JAEGER_DEADLINE_EXCEEDED);
+    assert_false(stopped);
+    end(&f);
+}
+
+static jaeger_status take_summary(void *self, const jaeger_trace_summary *summary, jaeger_call *call)
+{
+    (void)summary, (void)call;
+    ++*(size_t *)self;
+    return JAEGER_OK;
+}
+
+static void search_reads_as_many_traces_as_it_may(void **state)
+{
+    (void)state;
+    fixture f;
+    const jaeger_filter *filter;
+    size_t count = 0;
+    bool stopped = false;
+    begin(&f, (jaeger_query_options){.scan_traces = 3});
+    for (uint8_t i = 1; i <= 3; i++)
+        add(&f.traces, i, i == 2 ? "b" : "a", 1);
+    assert_ok(jaeger_filter_parse(JAEGER_STR("service = b or spanCount > 9"), f.call.arena, &filter, NULL));
+    jaeger_trace_query query = {
+        .size = sizeof query, .limit = 2, .filter = filter, .stopped_early = &stopped};
+    assert_ok(
+        jaeger_query_find_summaries(f.query, &query, (jaeger_summary_sink){take_summary, &count}, &f.call));
+    assert_int_equal(f.traces.asked.limit, 3);
+    assert_int_equal(count, 1);
+    assert_true(stopped);
+    jaeger_page page = {.size = sizeof page, .order = JAEGER_ORDER_MOST_SPANS};
+    f.batches = 0;
+    assert_ok(jaeger_query_find_page(f.query, &query, &page, (jaeger_read_options){0},
+                                     (jaeger_consumer){count_batch, &f}, &f.call));
+    assert_int_equal(f.batches, 1);
+    assert_true(page.stopped_early);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(search_ends_at_its_budget_and_says_so),
+        cmocka_unit_test(search_that_cannot_tell_has_the_calls_time),
+        cmocka_unit_test(search_reads_as_many_traces_as_it_may),
         cmocka_unit_test(query_gathers_chunks_of_a_trace_unless_raw),
         cmocka_unit_test(query_asks_the_archive_for_what_the_primary_has_not),
         cmocka_unit_test(query_without_an_archive_says_so),

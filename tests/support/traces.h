@@ -7,6 +7,7 @@
 #include "support/test.h"
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "core/err.h"
 #include "core/str.h"
 #include "model/batch.h"
@@ -31,6 +32,7 @@ typedef struct fake_store {
     jaeger_storage_caps caps;
     jaeger_status fails; /* what every call answers, if not OK */
     size_t writes, found_max;
+    uint64_t find_ns;         /* what a search takes for each chunk, by the clock */
     jaeger_trace_query asked; /* of the last search; strings are borrowed */
     char asked_operation[128], asked_tenant[32], asked_token[32];
 } fake_store;
@@ -80,8 +82,11 @@ static inline jaeger_status fake_find(void *self, const jaeger_trace_query *quer
     fake_store *store = self;
     store->asked = *query;
     JG_TRY(fake_fail(store, call));
-    for (size_t i = 0; i < store->count; i++)
+    for (size_t i = 0; i < store->count; i++) {
+        jg_clock_advance((int64_t)store->find_ns);
+        JG_TRY(jaeger_call_check(call));
         JG_TRY(out.consume(out.self, jaeger_batch_ref(store->chunks[i]), call));
+    }
     return JAEGER_OK;
 }
 
