@@ -93,6 +93,10 @@ void jg_ui_api_session(jg_http_call *c);
 void jg_ui_api_trace(jg_http_call *c);
 void jg_ui_api_spans(jg_http_call *c);
 void jg_ui_api_find(jg_http_call *c);
+/* http_ui_attrs.c */
+void jg_ui_api_keys(jg_http_call *c);
+void jg_ui_api_values(jg_http_call *c);
+void jg_ui_api_links(jg_http_call *c);
 /* http_edges.c, http_system.c */
 void jg_ui_api_edges(jg_http_call *c);
 void jg_ui_api_telemetry(jg_http_call *c);

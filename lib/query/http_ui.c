@@ -4,10 +4,10 @@
  * Format: docs/ui.md, "Trace columns". Numbers are little-endian, each column begins at a multiple of 8
  * bytes.
  */
+#include "query/http_ui.h"
 #include "core/arena.h"
 #include "core/err.h"
 #include "core/limits.h"
-#include "core/map.h"
 #include "core/str.h"
 #include "model/batch.h"
 #include "model/id_table.h"
@@ -40,7 +40,7 @@ static jaeger_status on_trace(void *self, jaeger_batch *take, jaeger_call *call)
     return read->write(read->c, trace);
 }
 
-static void answer_from_trace(jg_http_call *c, jaeger_status (*write)(jg_http_call *c, jaeger_batch *trace))
+void jg_ui_answer_from_trace(jg_http_call *c, jaeger_status (*write)(jg_http_call *c, jaeger_batch *trace))
 {
     trace_read read = {.c = c, .write = write};
     jaeger_trace_ref ref = {0};
@@ -62,19 +62,12 @@ static void answer_from_trace(jg_http_call *c, jaeger_status (*write)(jg_http_ca
 
 /* ---- columns ---- */
 
-/** Strings in the order of their first use. */
-typedef struct strings {
-    jg_map numbers; /* text -> index + 1 */
-    jaeger_str *items;
-    size_t count, cap;
-} strings;
-
-static void strings_done(strings *list)
+void jg_ui_strings_done(jg_ui_strings *list)
 {
     jg_map_done(&list->numbers);
 }
 
-static bool strings_put(strings *list, jaeger_arena *arena, jaeger_str text, uint32_t *ret)
+bool jg_ui_strings_put(jg_ui_strings *list, jaeger_arena *arena, jaeger_str text, uint32_t *ret)
 {
     bool is_new;
     if (!text.ptr)
@@ -95,7 +88,7 @@ static bool strings_put(strings *list, jaeger_arena *arena, jaeger_str text, uin
 }
 
 typedef struct columns {
-    strings services, names;
+    jg_ui_strings services, names;
     uint32_t *service, *name, *parent; /* parent: JG_NO_INDEX for none */
     uint8_t *flags;
     uint64_t begin_unix_ns;
@@ -103,8 +96,8 @@ typedef struct columns {
 
 static void columns_done(columns *cols)
 {
-    strings_done(&cols->services);
-    strings_done(&cols->names);
+    jg_ui_strings_done(&cols->services);
+    jg_ui_strings_done(&cols->names);
 }
 
 static uint8_t flags_of(const jaeger_span *span, bool is_orphan)
@@ -154,8 +147,8 @@ static jaeger_status gather(columns *cols, const jaeger_span *spans, size_t n, j
         cols->service && cols->name && cols->parent && cols->flags && find_parents(cols, spans, n, arena);
     cols->begin_unix_ns = UINT64_MAX;
     for (size_t i = 0; i < n && ok; i++) {
-        ok = strings_put(&cols->services, arena, spans[i].group->service, &cols->service[i]) &&
-             strings_put(&cols->names, arena, spans[i].name, &cols->name[i]);
+        ok = jg_ui_strings_put(&cols->services, arena, spans[i].group->service, &cols->service[i]) &&
+             jg_ui_strings_put(&cols->names, arena, spans[i].name, &cols->name[i]);
         if (spans[i].start_unix_ns)
             cols->begin_unix_ns = JG_MIN(cols->begin_unix_ns, spans[i].start_unix_ns);
     }
@@ -180,7 +173,7 @@ static void put_double(jg_buf *out, double number)
     put_number(out, bits, 8);
 }
 
-static void put_strings(jg_json_out *json, const strings *list)
+void jg_ui_strings_write(jg_json_out *json, const jg_ui_strings *list)
 {
     jg_json_array(json);
     for (size_t i = 0; i < list->count; i++)
@@ -201,9 +194,9 @@ static jaeger_status put_head(jg_http_call *c, const columns *cols, const jaeger
     jg_json_key_lit(&json, "t0");
     jg_json_u64_str(&json, cols->begin_unix_ns);
     jg_json_key_lit(&json, "services");
-    put_strings(&json, &cols->services);
+    jg_ui_strings_write(&json, &cols->services);
     jg_json_key_lit(&json, "names");
-    put_strings(&json, &cols->names);
+    jg_ui_strings_write(&json, &cols->names);
     jg_json_end(&json);
     while (head.len % 8 && jg_buf_ok(&head))
         jg_buf_byte(&head, ' ');
@@ -298,7 +291,7 @@ static jaeger_status write_columns(jg_http_call *c, jaeger_batch *trace)
 
 void jg_ui_api_trace(jg_http_call *c)
 {
-    answer_from_trace(c, write_columns);
+    jg_ui_answer_from_trace(c, write_columns);
 }
 
 /* ---- full spans ---- */
@@ -351,7 +344,7 @@ static jaeger_status write_spans(jg_http_call *c, jaeger_batch *trace)
 
 void jg_ui_api_spans(jg_http_call *c)
 {
-    answer_from_trace(c, write_spans);
+    jg_ui_answer_from_trace(c, write_spans);
 }
 
 /* ---- search ---- */
@@ -381,7 +374,7 @@ static jaeger_status write_matches(jg_http_call *c, jaeger_batch *trace)
 
 void jg_ui_api_find(jg_http_call *c)
 {
-    answer_from_trace(c, write_matches);
+    jg_ui_answer_from_trace(c, write_matches);
 }
 
 /* ---- who is logged in ---- */

@@ -34,6 +34,11 @@ def test_plot_narrows_and_two_traces_compare(filled):
     assert 0 < int(some) < 60 and total == "60 traces"
     assert "..." in seen["where"] and "call paths" in seen["compare"]
 
+    def pair(where):
+        return where.split("/trace/")[1].split("?")[0].split("...")
+    assert pair(seen["swapped"]) == pair(seen["where"])[::-1] and seen["where"].count("cohort=") == 3
+    assert pair(seen["chosen"])[0] != pair(seen["swapped"])[0] and seen["nav"].count("cohort=") == 3
+
 
 def test_trace_is_searched_and_linked_to(filled, failing):
     seen = do(filled, "trace", failing["traceID"])

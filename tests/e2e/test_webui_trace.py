@@ -10,8 +10,8 @@ from conftest import node
 from webui import do, failing, filled  # noqa: F401
 
 
-def trace(server, task, trace_id):
-    return do(server, task, trace_id, script="webui_trace.js")
+def trace(server, task, trace_id, *args):
+    return do(server, task, trace_id, *args, script="webui_trace.js")
 
 
 def test_repeated_siblings_are_one_row(filled):  # noqa: F811
@@ -31,6 +31,51 @@ def test_repeated_siblings_are_one_row(filled):  # noqa: F811
 def test_events_by_time(filled, failing):  # noqa: F811
     seen = trace(filled, "events", failing["traceID"])
     assert len(seen["times"]) > 3 and "insufficient funds" in seen["line"] and seen["panel"] == "Authorize"
+
+
+def painted(server):
+    """Three spans with a color, one with a hostile one, one without."""
+    made, now = shop.Trace("painted", 0), time.time_ns() - 200_000_000_000
+    root = made.span("shop", "import", "", now, now + 10**9)
+    for i, color in enumerate(["red", "blue", "blue", shop.HOSTILE]):
+        made.span("press", "paint", root, now + i * 10**8, now + (i + 1) * 10**8, 2, [("color", color)])
+    shop.send(server.http, made)
+    server.trace(made.id, spans=5)
+    return made.id
+
+
+def test_statistics_by_any_attribute(filled):  # noqa: F811
+    seen = trace(filled, "statistics", painted(filled))
+    rows = [row.replace(" ", "") for row in seen["rows"]]
+    assert rows[0] == "hot|withoutcolor|1" and "hot|blue|2" in rows and "subhot|blue:press|2" in rows
+    assert any(shop.HOSTILE in row for row in seen["rows"]) and seen["markup"] == 0
+    assert [row.strip() for row in seen["found"]] == ["blue2 found"]
+    assert "by=attribute%3Acolor" in seen["where"] and "heat=total" in seen["where"]
+
+
+def test_flame_graph_by_keyboard(filled):  # noqa: F811
+    seen = trace(filled, "flame", painted(filled))
+    assert seen["menu"] == ["Focus on this", "Collapse what is above", "Collapse", "Highlight its like", "Copy the name",
+                            "Open the first span", "Reset the view"]
+    assert seen["found"] == "1 frame found" and "paint" in seen["table"]
+
+
+def test_links_lead_both_ways(filled):  # noqa: F811
+    made, now = shop.Trace("linked", 0), time.time_ns() - 60_000_000_000
+    root = made.span("shop", "import", "", now, now + 10**9, 2, [("warehouse", "w 1")])
+    sent = made.span("shop", "publish", root, now, now + 10**6, 4, [("sku", "A-7")])
+    for i in range(2):
+        made.span("worker", "consume", root, now + 2 * 10**6, now + 3 * 10**6, 5, links=[{"traceId": made.id, "spanId": sent}])
+    other = shop.Trace("linking", 0)
+    other.span("mailer", "notify", "", now + 10**9, now + 10**9 + 10**6, 5, links=[{"traceId": made.id, "spanId": sent}])
+    for one in (made, other):
+        shop.send(filled.http, one)
+    filled.trace(made.id, spans=4)
+    filled.trace(other.id)
+    seen = trace(filled, "links", made.id, sent)
+    assert len(seen["referrers"]) == 2 and all("worker consume" in line for line in seen["referrers"])
+    assert seen["pattern"] == "https://stock.example/w%201/A-7"
+    assert len(seen["elsewhere"]) == 1 and "notify" in seen["elsewhere"][0]
 
 
 def test_spans_that_still_arrive_are_shown(filled):  # noqa: F811

@@ -9,15 +9,19 @@ from conftest import Jaeger, node
 SAMPLING = """{"default_strategy": {"type": "probabilistic", "param": 0.5},
  "service_strategies": [{"service": "checkout", "type": "ratelimiting", "param": 7}]}"""
 
+UI = """{"linkPatterns": [{"type": "tags", "key": "sku", "url": "https://stock.example/#{warehouse}/#{sku}", "text": "Stock of #{sku}"}]}"""
+
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A server with 60 traces of the shop and the hostile one; skipped when the bundle was not built in."""
     folder = tmp_path_factory.mktemp("webui")
     (folder / "strategies.json").write_text(SAMPLING)
+    (folder / "ui.json").write_text(UI)
     server = Jaeger(folder)
     server.config.write_text(server.config.read_text()
                              .replace("jaeger_query, healthcheckv2]", "jaeger_query, healthcheckv2, remote_sampling]")
+                             .replace("storage: {traces: main}", f"storage: {{traces: main}}\n    ui: {{config_file: {folder}/ui.json}}")
                              .replace("extensions:\n  healthcheckv2", f"""extensions:
   remote_sampling: {{file: {{path: {folder}/strategies.json}}, http: {{endpoint: "127.0.0.1:0"}}}}
   healthcheckv2"""))

@@ -187,6 +187,45 @@ static void ui_find_answers_indexes(void **state)
     end(&f);
 }
 
+static const char linked[] =
+    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"host\",\"value\":{\"stringValue\":\"h\"}},"
+    "{\"key\":\"zone\",\"value\":{\"intValue\":\"7\"}}]},\"scopeSpans\":[{\"spans\":["
+    "{\"traceId\":\"0000000000000000000000000000000c\"," ID(
+        "01") ",\"startTimeUnixNano\":\"1\",\"attributes\":[{\"key\":\"host\",\"value\":{\"stringValue\":"
+              "\"own\"}}],"
+              "\"links\":[{\"traceId\":\"0000000000000000000000000000000c\"," ID(
+                  "02") "},"
+                        "{\"traceId\":\"0000000000000000000000000000000d\"," ID(
+                            "02") "},"
+                                  "{\"traceId\":\"0000000000000000000000000000000c\"," ID(
+                                      "99") "}]},"
+                                            "{\"traceId\":\"0000000000000000000000000000000c\"," ID(
+                                                "02") ",\"startTimeUnixNano\":\"2\"}]}]}]}";
+
+static void ui_attributes_are_keys_and_numbered_values(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *query, *want;
+    } rows[] = {
+        {"/keys", "", "{\"keys\":[{\"key\":\"host\",\"spans\":2},{\"key\":\"zone\",\"spans\":2}]}"},
+        {"/values", "key=host", "{\"n\":2,\"of\":[0,1],\"values\":[\"own\",\"h\"]}"},
+        {"/values", "key=zone", "{\"n\":2,\"of\":[0,0],\"values\":[\"7\"]}"},
+        {"/values", "key=none", "{\"n\":2,\"of\":[-1,-1],\"values\":[]}"},
+        {"/values", "", "{\"n\":2,\"of\":[-1,-1],\"values\":[]}"},
+        {"/links", "", "{\"n\":2,\"links\":[0,1]}"},
+    };
+    fixture f;
+    begin(&f);
+    f.traces.chunks[f.traces.count++] = batch_of_json(linked);
+    for (size_t i = 0; i < JG_COUNT(rows); i++) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "/api/ui/v1/trace/c%s", rows[i].path);
+        assert_string_equal(ask(&f, path, rows[i].query), rows[i].want);
+    }
+    end(&f);
+}
+
 static void ui_trace_that_did_not_change_is_not_sent_again(void **state)
 {
     (void)state;
@@ -286,7 +325,9 @@ static void ui_says_what_is_wrong(void **state)
         int status;
     } rows[] = {{"/api/ui/v1/trace/b", 404},       {"/api/ui/v1/trace/xyz", 400},
                 {"/api/ui/v1/trace/b/spans", 404}, {"/api/ui/v1/trace/b/find", 404},
-                {"/api/ui/v1/trace/", 404},        {"/api/ui/v1/other", 404}};
+                {"/api/ui/v1/trace/b/keys", 404},  {"/api/ui/v1/trace/b/values", 404},
+                {"/api/ui/v1/trace/b/links", 404}, {"/api/ui/v1/trace/", 404},
+                {"/api/ui/v1/other", 404}};
     fixture f;
     begin(&f);
     for (size_t i = 0; i < JG_COUNT(rows); i++) {
@@ -306,6 +347,7 @@ int main(void)
         cmocka_unit_test(ui_trace_is_columns),
         cmocka_unit_test(ui_spans_are_full_and_only_those_asked_for),
         cmocka_unit_test(ui_find_answers_indexes),
+        cmocka_unit_test(ui_attributes_are_keys_and_numbered_values),
         cmocka_unit_test(ui_trace_that_did_not_change_is_not_sent_again),
         cmocka_unit_test(ui_edges_have_errors_and_times),
         cmocka_unit_test(ui_sees_the_pipeline_and_the_sampling),

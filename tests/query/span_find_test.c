@@ -40,6 +40,19 @@ static void span_find_looks_everywhere_and_wants_all_words(void **state)
         {"=", false},
         {"\"unclosed", false},
         {"\"get", true},
+        {"503 -http", false},
+        {"503 -STATUS", false},
+        {"503 -attempt", true},
+        {"node-7 -host", false},
+        {"-attempt", false},
+        {"cart -attempt=2", false},
+        {"cart -attempt=3", true},
+        {"-attempt=3", true},
+        {"-host=node", false},
+        {"cart -\"host=node\"", false},
+        {"\"-attempt\"", false},
+        {"-", true}, /* in node-7 */
+        {"cart -\"\"", true},
     };
     JG_AUTO_BATCH jaeger_batch *batch = batch_of_json(document);
     for (size_t i = 0; i < JG_COUNT(rows); i++) {

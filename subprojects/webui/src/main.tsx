@@ -6,6 +6,7 @@ import './app.css';
 import { setTheme, theme } from './lib/color';
 import { config, safeUrl } from './lib/config';
 import { localZone, setUtc, utc, zone } from './lib/format';
+import { compareHref, picked } from './lib/picked';
 import { go, hrefTo, param, path } from './lib/router';
 import { Account } from './ui/account';
 import { Late, Menu, Toast } from './ui/bits';
@@ -49,20 +50,22 @@ function Page() {
   );
 }
 
+const comparison = (): string => compareHref(picked.value[0] ?? '', picked.value[1] ?? '');
+
 function Nav() {
   const at = path.value;
   const links: [string, string, boolean][] = [
-    ['/search', 'Search', at === '/' || at === '/search'],
-    ['/trace/...', 'Compare', at.includes('...')],
+    [hrefTo('/search'), 'Search', at === '/' || at === '/search'],
+    [comparison(), 'Compare', at.includes('...')],
   ];
   if (config.dependencies.menuEnabled)
-    links.push(['/dependencies', 'Map', at === '/dependencies' || at === '/deep-dependencies']);
-  if (config.monitor.menuEnabled) links.push(['/monitor', 'Monitor', at === '/monitor']);
-  links.push(['/pipeline', 'Pipeline', at === '/pipeline']);
+    links.push([hrefTo('/dependencies'), 'Map', at === '/dependencies' || at === '/deep-dependencies']);
+  if (config.monitor.menuEnabled) links.push([hrefTo('/monitor'), 'Monitor', at === '/monitor']);
+  links.push([hrefTo('/pipeline'), 'Pipeline', at === '/pipeline']);
   return (
     <nav aria-label="Pages">
       {links.map(([to, text, current]) => (
-        <a key={to} href={hrefTo(to)} aria-current={current ? 'page' : undefined}>
+        <a key={text} href={to} aria-current={current ? 'page' : undefined}>
           {text}
         </a>
       ))}
@@ -174,17 +177,17 @@ function onKey(event: KeyboardEvent): void {
     return;
   }
   const to = {
-    s: '/search',
-    c: '/trace/...',
-    m: '/dependencies',
-    o: '/monitor',
-    d: '/deep-dependencies',
-    p: '/pipeline',
+    s: hrefTo('/search'),
+    c: comparison(),
+    m: hrefTo('/dependencies'),
+    o: hrefTo('/monitor'),
+    d: hrefTo('/deep-dependencies'),
+    p: hrefTo('/pipeline'),
   }[event.key];
   if (to && Date.now() - chord < 1000) {
     event.stopImmediatePropagation();
     chord = 0;
-    go(hrefTo(to));
+    go(to);
   }
 }
 

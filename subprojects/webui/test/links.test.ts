@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { hash, serviceColor } from '../src/lib/color';
-import { merge, safeUrl } from '../src/lib/config';
-import { fill } from '../src/lib/links';
+import { type LinkPattern, merge, safeUrl } from '../src/lib/config';
+import { asksAncestors, fill, linksOf } from '../src/lib/links';
+import type { Attr, SpanDetail } from '../src/trace/otlp';
 
 describe('link patterns', () => {
   const facts: Record<string, string> = { id: 'a/b', start: '1700000000000000', n: '41' };
@@ -18,6 +19,46 @@ describe('link patterns', () => {
     expect(safeUrl('https://x/')).toBe('https://x/');
     for (const url of ['javascript:alert(1)', 'JaVaScRiPt:alert(1)', 'data:text/html,x', 'vbscript:x'])
       expect(safeUrl(url)).toBeUndefined();
+  });
+});
+
+describe('names of link patterns', () => {
+  const span = (attributes: Attr[], resource: Attr[] = []): SpanDetail => ({
+    id: '01',
+    name: '',
+    service: '',
+    kind: '',
+    attributes,
+    resource,
+    scope: { name: '', version: '' },
+    status: { code: 0, message: '' },
+    traceState: '',
+    warnings: [],
+    events: [],
+    links: [],
+  });
+  const id = { key: 'id', value: 'a/b' },
+    zone = { key: 'zone', value: 'own' };
+  const line = [span([id]), span([], [zone]), span([{ key: 'zone', value: 'far' }])];
+  const pattern = (type: string, url: string): LinkPattern[] => [{ type, key: 'id', url, text: '#{id}' }];
+  const urls = (type: 'tags' | 'process' | 'logs', url: string, list = [id]) =>
+    linksOf(type, id, { list, line, trace: { traceID: 'abc' } }, pattern(type, url)).map((l) => l.url);
+
+  it('are looked up in the list, then in the nearest ancestor', () => {
+    expect(urls('tags', 'http://x/#{id}/#{zone}')).toEqual(['http://x/a%2Fb/own']);
+    expect(urls('logs', 'http://x/#{zone}', [id, { key: 'zone', value: 'event' }])).toEqual([
+      'http://x/event',
+    ]);
+    expect(urls('tags', 'http://x/#{trace.traceID}')).toEqual(['http://x/abc']);
+    expect(urls('tags', 'http://x/#{nobody}')).toEqual([]);
+  });
+  it('of a resource are looked up there only', () => expect(urls('process', 'http://x/#{zone}')).toEqual([]));
+  it('lead nowhere but to the web', () => expect(urls('tags', 'javascript:alert(#{id})')).toEqual([]));
+  it('make ancestors be asked for only when one is missing', () => {
+    expect(asksAncestors(line[0], pattern('tags', 'http://x/#{zone}'))).toBe(true);
+    expect(asksAncestors(line[0], pattern('tags', 'http://x/#{id | pad_start 5 0}'))).toBe(false);
+    expect(asksAncestors(line[0], pattern('tags', 'http://x/#{trace.traceID}'))).toBe(false);
+    expect(asksAncestors(line[1], pattern('tags', 'http://x/#{zone}'))).toBe(false);
   });
 });
 

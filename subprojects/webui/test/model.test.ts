@@ -182,25 +182,42 @@ describe('folding and filters', () => {
 
 describe('sums', () => {
   it('statistics add up', () => {
-    const [all] = statistics(
-      build(
-        columns([
-          [-1, 0, 100],
-          [0, 10, 30, Flag.error],
-        ]),
-      ),
-      'service',
+    const t = build(
+      columns([
+        [-1, 0, 100],
+        [0, 10, 30, Flag.error],
+      ]),
     );
+    const [all] = statistics(t, { of: t.service, titles: t.services }, undefined, Uint8Array.from([0, 1]));
     expect(all).toMatchObject({
-      service: 's',
+      title: 's',
       count: 2,
       errors: 1,
+      matches: 1,
       total: 130,
-      self: 100,
+      avg: 65,
       min: 30,
       max: 100,
-      avg: 65,
+      self: 100,
+      selfAvg: 50,
+      selfMin: 30,
+      selfMax: 70,
+      below: [],
     });
+  });
+  it('statistics split by attributes, and tell what has none or too many values', () => {
+    const t = build(columns(Array.from({ length: 6 }, (_, i) => [i ? 0 : -1, i, 10, 0, i % 2])));
+    const list = statistics(
+      t,
+      { of: [0, 0, 1, -1, 7, 8], titles: ['x', 'y'] },
+      { of: t.name, titles: t.names },
+    );
+    expect(list.map((s) => [s.title, s.count, s.below.map((x) => `${x.title} ${x.count}`)])).toEqual([
+      ['x', 2, ['a 1', 'b 1']],
+      ['y', 1, ['a 1']],
+      [undefined, 1, ['b 1']],
+      ['further values', 2, ['a 1', 'b 1']],
+    ]);
   });
   it('call paths merge equal siblings, and two traces compare by them', () => {
     const a = callPaths(

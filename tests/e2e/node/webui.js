@@ -48,10 +48,19 @@ const tasks = {
         await page.mouse.up();
         await page.waitForTimeout(200);
         const some = await text(page, '.results h1');
-        await page.$$eval('.traces li input', (boxes) => boxes.slice(0, 2).forEach((b) => b.click()));
+        await page.$$eval('.traces li input', (boxes) => boxes.slice(0, 3).forEach((b) => b.click()));
         await page.click('.pick button.main');
         await page.waitForSelector('table.grid');
-        return { all, some, compare: await text(page, 'main'), where: page.url() };
+        const compared = { compare: await text(page, 'main'), where: page.url() };
+        // The other way round, then another one of the set.
+        await page.click('[aria-label="Swap A and B"]');
+        await page.waitForURL((to) => to.pathname !== new URL(compared.where).pathname);
+        const swapped = page.url();
+        await page.click('.cohort summary');
+        await page.locator('.cohort div[role=group] button', { hasText: 'spans' }).first().waitFor();
+        await page.click('.cohort div[role=group] button[aria-pressed=false]');
+        await page.waitForURL((to) => to.href !== swapped);
+        return { all, some, ...compared, swapped, chosen: page.url(), nav: await page.getAttribute('nav a:text-is("Compare")', 'href') };
     },
 
     async trace(page, id) {
@@ -170,9 +179,11 @@ const tasks = {
         const pages = {
             search: 'search?service=frontend&lookback=2h&limit=100', table: 'search?service=frontend&lookback=2h&layout=table',
             trace: `trace/${id}`, events: `trace/${id}?view=events`,
+            statistics: `trace/${id}?view=statistics&by=attribute:http.route&sub=service&heat=self&uiFind=redis`, flame: `trace/${id}?view=flame`,
             compare: `trace/${id}...${id}`, map: 'dependencies', deep: 'deep-dependencies?service=checkout', pipeline: 'pipeline', monitor: 'monitor',
         };
         const ready = { search: '.traces li', table: 'table.found td', trace: '.panel .body', events: 'table.events td',
+            statistics: '.stats tr.match', flame: '.flame canvas',
             compare: 'table.grid td', map: '.graph .node', deep: '.graph .node', pipeline: 'table.grid td', monitor: '.empty h2' };
         const contrasts = {}, violations = [];
         await page.addInitScript({ path: require.resolve('axe-core/axe.min.js') });

@@ -38,6 +38,66 @@ const tasks = {
         return { times, line, panel: await text(page, '.panel h2') };
     },
 
+    /** By an attribute, then by service; hot rows; the search marks groups. */
+    async statistics(page, id) {
+        await page.goto(`${url}trace/${id}?view=statistics`);
+        await page.waitForSelector('.stats tbody tr');
+        const group = page.getByLabel('Group by');
+        await group.locator('option', { hasText: /^color / }).waitFor({ state: 'attached' });
+        await group.selectOption('attribute:color');
+        await page.getByLabel('then by').selectOption('service');
+        await page.getByLabel('Colour by').selectOption('total');
+        await page.waitForSelector('.stats tr.sub.hot');
+        const rows = await page.$$eval('.stats tbody tr', (all) => all.map((r) => `${r.className}|${r.querySelector('th').textContent}|${r.querySelector('td').textContent}`));
+        await page.fill('#find-in-trace', 'color=blue');
+        await page.waitForSelector('.stats tr.match');
+        const found = await page.$$eval('.stats tr.match:not(.sub) th', (all) => all.map((th) => th.textContent));
+        await page.fill('[aria-label="Find groups"]', 'red');
+        await page.locator('[role=status]', { hasText: /^1 groups/ }).waitFor();
+        return { rows, found, where: page.url(), markup: await page.$$eval('.stats img, .stats script', (all) => all.length) };
+    },
+
+    /** The keyboard walks frames, and opens the menu of one. */
+    async flame(page, id) {
+        await page.goto(`${url}trace/${id}?view=flame`);
+        const canvas = page.locator('.flame canvas');
+        const told = async (key, words) => {
+            await canvas.press(key);
+            await page.locator('#flame-at', { hasText: words }).waitFor({ state: 'attached' });
+        };
+        await canvas.waitFor();
+        await told('ArrowDown', 'shop import');
+        await told('ArrowDown', 'paint');
+        await canvas.press(' ');
+        await page.waitForSelector('[role=menu]');
+        const menu = await page.$$eval('[role=menuitem]', (all) => all.map((item) => item.textContent));
+        await page.keyboard.press('Enter'); // focuses
+        await page.waitForSelector('button:text-is("Whole trace")');
+        await told('ArrowUp', 'shop import');
+        await page.click('button:text-is("Whole trace")');
+        await page.fill('#find-in-trace', 'color=blue');
+        const found = page.locator('[role=status]', { hasText: 'found' });
+        await found.waitFor();
+        await page.click('button:text-is("Table")');
+        await page.waitForSelector('.flametable tbody tr');
+        return { menu, found: await found.textContent(), table: await text(page, '.flametable') };
+    },
+
+    /** From a span to those that link to it, in this trace and in others; a link whose name an ancestor has. */
+    async links(page, id, span) {
+        await page.goto(`${url}trace/${id}?span=${span}`);
+        await page.waitForSelector('[aria-label="References to this span"] .event');
+        const referrers = await page.$$eval('[aria-label="References to this span"] .event', (all) => all.map((e) => e.textContent));
+        const pattern = await page.locator('.panel a', { hasText: 'Stock' }).getAttribute('href');
+        await page.click('[aria-label="References to this span"] .event button');
+        await page.locator('.panel h2', { hasText: 'consume' }).waitFor();
+        await page.click('[aria-label="Links"] button');
+        await page.locator('.panel h2', { hasText: 'publish' }).waitFor();
+        await page.click('text=Find links from other traces');
+        await page.waitForSelector('.traces li');
+        return { referrers, pattern, elsewhere: await page.$$eval('.traces .trace', (all) => all.map((a) => a.textContent)) };
+    },
+
     /** The test sends the late span once it reads "ready". */
     async live(page, id) {
         await page.goto(`${url}trace/${id}`);

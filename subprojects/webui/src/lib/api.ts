@@ -221,6 +221,27 @@ export function findInTrace(
   return json(`api/ui/v1/trace/${id}/find?q=${encodeURIComponent(query)}`, signal);
 }
 
+export interface KeyCount {
+  key: string;
+  spans: number;
+}
+/** Keys of attributes, of spans and their resources. */
+export async function keysOfTrace(id: string, signal?: AbortSignal): Promise<KeyCount[]> {
+  return (await json<{ keys: KeyCount[] }>(`api/ui/v1/trace/${id}/keys`, signal)).keys;
+}
+/** `of[i]`: number of the i-th span's value; -1: none; beyond the list: one of the values that are too many. */
+export function valuesInTrace(
+  id: string,
+  key: string,
+  signal?: AbortSignal,
+): Promise<{ of: number[]; values: string[] }> {
+  return json(`api/ui/v1/trace/${id}/values?key=${encodeURIComponent(key)}`, signal);
+}
+/** Pairs of spans: who links, and to whom. */
+export async function linksInTrace(id: string, signal?: AbortSignal): Promise<number[]> {
+  return (await json<{ links: number[] }>(`api/ui/v1/trace/${id}/links`, signal)).links;
+}
+
 export async function archive(id: string): Promise<void> {
   await ask(`api/archive/${id}`, { method: 'POST' });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Jaeger's linkPatterns: "#{key}" is looked up in the span, its resource and (for traces) the trace.
+// Jaeger's linkPatterns: "#{key}" is looked up in the list that the attribute is in, then in the span and its
+// ancestors, each with its resource; "#{trace.key}" in the trace. What is in a resource sees only that.
 import type { Attr, SpanDetail } from '../trace/otlp';
 import { textOf } from '../trace/otlp';
 import { config, type LinkPattern, safeUrl } from './config';
@@ -46,28 +47,51 @@ function matches(wanted: string | string[] | undefined, text: string): boolean {
   return Array.isArray(wanted) ? wanted.includes(text) : wanted === text || wanted === '*';
 }
 
-export function linksOf(
-  type: 'tags' | 'process' | 'logs',
-  attr: Attr,
-  detail: SpanDetail,
-  traceId: string,
-): Link[] {
+export type LinkType = 'tags' | 'process' | 'logs';
+
+/** Where a name is looked up. */
+export interface Scope {
+  /** What the attribute is among. */
+  list: Attr[];
+  /** The span, its parent, and so on. */
+  line: SpanDetail[];
+  trace: Record<string, string>;
+}
+
+const applies = (pattern: LinkPattern, type: LinkType, attr: Attr): boolean =>
+  pattern.type === type &&
+  matches(pattern.key, attr.key) &&
+  (pattern.value === undefined || pattern.value === textOf(attr.value));
+
+export function linksOf(type: LinkType, attr: Attr, scope: Scope, patterns = config.linkPatterns): Link[] {
+  const inside = (list: Attr[], name: string) => list.find((a) => a.key === name);
   const lookup = (name: string): string | undefined => {
-    if (name === attr.key) return textOf(attr.value);
-    if (name === 'trace.traceID') return traceId;
-    const found =
-      detail.attributes.find((a) => a.key === name) ?? detail.resource.find((a) => a.key === name);
+    if (name.startsWith('trace.')) return scope.trace[name.slice(6)];
+    let found = name === attr.key ? attr : inside(scope.list, name);
+    if (type !== 'process')
+      for (const span of scope.line) {
+        if (found) break;
+        found = inside(span.attributes, name) ?? inside(span.resource, name);
+      }
     return found && textOf(found.value);
   };
-  return config.linkPatterns.flatMap((pattern: LinkPattern) => {
-    if (
-      pattern.type !== type ||
-      !matches(pattern.key, attr.key) ||
-      (pattern.value !== undefined && pattern.value !== textOf(attr.value))
-    )
-      return [];
-    return filled(pattern, lookup);
-  });
+  return patterns.flatMap((pattern) => (applies(pattern, type, attr) ? filled(pattern, lookup) : []));
+}
+
+/** Is a link of this span missing because a name is not in it, but may be in its ancestors? */
+export function asksAncestors(span: SpanDetail, patterns = config.linkPatterns): boolean {
+  const has = new Set([...span.attributes, ...span.resource].map((a) => a.key));
+  const open = patterns.filter(
+    (p) =>
+      p.type !== 'traces' &&
+      p.type !== 'process' &&
+      [...`${p.url} ${p.text}`.matchAll(/#\{([^{}|]*)/g)].some(([, name]) => {
+        const key = name.trim();
+        return !key.startsWith('trace.') && !has.has(key);
+      }),
+  );
+  const tags = span.attributes.some((a) => open.some((p) => applies(p, 'tags', a)));
+  return tags || span.events.some((e) => e.attributes.some((a) => open.some((p) => applies(p, 'logs', a))));
 }
 
 function filled(pattern: LinkPattern, lookup: (name: string) => string | undefined): Link[] {

@@ -5,10 +5,12 @@ import { Graph } from '../graph/graph';
 import { serviceColor } from '../lib/color';
 import { failed } from '../lib/api';
 import { count, duration, plural } from '../lib/format';
-import { go, hrefTo, param, setParams } from '../lib/router';
+import { cohortOf, compareHref, picked } from '../lib/picked';
+import { go, hrefTo, param, place, setParams } from '../lib/router';
 import { callPaths, diff, type DiffNode } from '../trace/aggregate';
 import { load, type Source } from '../trace/store';
 import { Dot, Empty, Failure, Loading } from '../ui/bits';
+import { Cohort } from './cohort';
 
 function useTrace(id: string) {
   const [state, set] = useState<{ source?: Source; error?: string; id?: string }>({});
@@ -25,19 +27,15 @@ function useTrace(id: string) {
   return state;
 }
 
-function Picker({
-  side,
-  id,
-  other,
-  onPick,
-  state,
-}: {
+interface PickerProps {
   side: string;
   id: string;
-  other?: string;
   onPick: (id: string) => void;
   state: { source?: Source; error?: string };
-}) {
+  cohort: string[];
+}
+
+function Picker({ side, id, onPick, state, cohort }: PickerProps) {
   const [text, setText] = useState(id);
   useEffect(() => setText(id), [id]);
   const t = state.source?.trace;
@@ -61,11 +59,7 @@ function Picker({
             if (text.trim() !== id) onPick(text.trim());
           }}
         />
-        {other && (
-          <button type="button" title="Swap the two" onClick={() => go(hrefTo(`/trace/${other}...${id}`))}>
-            ⇄
-          </button>
-        )}
+        {cohort.length > 0 && <Cohort side={side} current={id} ids={cohort} onPick={onPick} />}
       </div>
       {t ? (
         <div class="facts" style={{ padding: '6px 0 0' }}>
@@ -83,7 +77,7 @@ function Picker({
         </div>
       ) : (
         <p class={state.error ? 'error-text' : 'soft'} style={{ margin: '6px 0 0' }}>
-          {state.error ?? (id ? 'Loading…' : 'Paste a trace ID, or pick two traces in the search.')}
+          {state.error ?? (id ? 'Loading…' : 'Paste a trace ID, or pick traces in the search.')}
         </p>
       )}
     </form>
@@ -192,6 +186,15 @@ export function ComparePage({ a, b }: { a: string; b: string }) {
     right = useTrace(b);
   document.title = 'Compare – Jaeger';
   const graph = param('view') === 'graph';
+  const others = place.value.query.getAll('cohort');
+  const cohort = useMemo(
+    () => cohortOf(a, b, [...others, ...picked.value]),
+    [a, b, others.join(), picked.value],
+  );
+  const to = (x: string, y: string) => {
+    const href = compareHref(x, y, cohortOf(x, y, cohort));
+    go(graph ? `${href}&view=graph` : href);
+  };
   const list = useMemo(
     () =>
       left.source && right.source
@@ -224,18 +227,17 @@ export function ComparePage({ a, b }: { a: string; b: string }) {
   return (
     <div class="page">
       <div class="row wrap" style={{ alignItems: 'stretch' }}>
-        <Picker side="A" id={a} onPick={(id) => go(hrefTo(`/trace/${id}...${b}`))} state={left} />
-        <Picker
-          side="B"
-          id={b}
-          {...(a && b ? { other: a } : {})}
-          onPick={(id) => go(hrefTo(`/trace/${a}...${id}`))}
-          state={right}
-        />
+        <Picker side="A" id={a} onPick={(id) => to(id, b)} state={left} cohort={cohort} />
+        {a && b && (
+          <button class="swap" title="Swap the two" aria-label="Swap A and B" onClick={() => to(b, a)}>
+            ⇄
+          </button>
+        )}
+        <Picker side="B" id={b} onPick={(id) => to(a, id)} state={right} cohort={cohort} />
       </div>
       {!a || !b ? (
         <Empty title="Compare two traces">
-          <p>Pick two traces in the search results, or paste their IDs above.</p>
+          <p>Pick traces in the search results, or paste their IDs above.</p>
         </Empty>
       ) : left.error || right.error ? (
         <Failure error={left.error ?? right.error ?? ''} />

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ask, type Summary } from '../lib/api';
 import { capabilities } from '../lib/config';
 import { count, duration, plural, quantile } from '../lib/format';
+import { compareHref, pick, picked } from '../lib/picked';
 import { remember, save } from '../lib/recent';
 import { go, hrefTo, param, place, setParams } from '../lib/router';
 import { store, stored } from '../lib/stored';
@@ -152,11 +153,14 @@ function Head({
   );
 }
 
-function Picked({ ids, onClear }: { ids: string[]; onClear: () => void }) {
+function Picked({ ids, onClear }: { ids: readonly string[]; onClear: () => void }) {
   const hint =
-    ids.length === 1 ? ': pick one more to compare' : ids.length > 2 ? ': the first two are compared' : '';
-  const compare = () =>
-    go(hrefTo(`/trace/${ids[0]}...${ids[1]}`, new URLSearchParams(ids.map((id) => ['cohort', id]))));
+    ids.length === 1
+      ? ': pick one more to compare'
+      : ids.length > 2
+        ? ': the first two at first, the others can be chosen there'
+        : '';
+  const compare = () => go(compareHref(ids[0], ids[1]));
   return (
     <div class="pick">
       <span class="grow">
@@ -172,7 +176,6 @@ function Picked({ ids, onClear }: { ids: string[]; onClear: () => void }) {
 
 function List({ found, busy, onMore }: ListProps) {
   const [brush, setBrush] = useState<Brush>();
-  const [picked, setPicked] = useState<string[]>([]);
   const sort = param('sort') ?? (found.ordered ? undefined : FALLBACK[param('order') ?? 'newest']);
   const odd = useMemo(() => outliers(found.traces), [found]);
   const shown = useMemo(() => {
@@ -184,9 +187,7 @@ function List({ found, busy, onMore }: ListProps) {
         t.durationNs <= brush.maxNs);
     return sorted(found.traces.filter(inside), sort);
   }, [found, brush, sort]);
-  const pick = (id: string, on: boolean) =>
-    setPicked((now) => (on ? [...now, id] : now.filter((x) => x !== id)));
-  const props = { traces: shown, outliers: odd, picked, onPick: pick };
+  const props = { traces: shown, outliers: odd, picked: picked.value, onPick: pick };
   const order = ORDERS.find(([name]) => name === param('order'))?.[1] ?? 'Newest';
   return (
     <>
@@ -218,7 +219,7 @@ function List({ found, busy, onMore }: ListProps) {
           {busy ? 'Loading…' : `Load more (${order.toLowerCase()} first)`}
         </button>
       )}
-      {picked.length > 0 && <Picked ids={picked} onClear={() => setPicked([])} />}
+      {picked.value.length > 0 && <Picked ids={picked.value} onClear={() => (picked.value = [])} />}
     </>
   );
 }

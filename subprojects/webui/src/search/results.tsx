@@ -14,7 +14,7 @@ const CARD = 76,
 interface Props {
   traces: Summary[];
   outliers: Set<string>;
-  picked: string[];
+  picked: readonly string[];
   onPick: (id: string, on: boolean) => void;
 }
 
@@ -77,7 +77,7 @@ function Services({ t }: { t: Summary }) {
   );
 }
 
-function Pick({ t, picked, onPick }: { t: Summary; picked: string[]; onPick: Props['onPick'] }) {
+function Pick({ t, picked, onPick }: { t: Summary; picked: readonly string[]; onPick: Props['onPick'] }) {
   return (
     <input
       type="checkbox"

@@ -3,64 +3,91 @@
 import { quantile } from '../lib/format';
 import { Flag, type Trace } from './model';
 
-export interface Stat {
-  key: string;
-  service: string;
-  name: string;
-  count: number;
-  errors: number;
-  total: number;
-  self: number;
-  min: number;
-  max: number;
-  avg: number;
-  p95: number;
-  first: number;
+/** A number for each row: which of the titles it belongs to. -1: to none; beyond the titles: to one that has no place
+ * in the list. */
+export interface Grouping {
+  of: ArrayLike<number>;
+  titles: readonly string[];
 }
 
-export function statistics(t: Trace, by: 'service' | 'name' | 'both', keep?: Uint8Array): Stat[] {
-  const groups = new Map<number, Stat & { durations: number[] }>();
-  for (let i = 0; i < t.n; i++) {
-    if (keep && !keep[i]) continue;
-    const key =
-      by === 'service' ? t.service[i] : by === 'name' ? t.name[i] : t.service[i] * t.names.length + t.name[i];
-    let g = groups.get(key);
-    if (!g) {
-      const service = by === 'name' ? '' : t.services[t.service[i]],
-        name = by === 'service' ? '' : t.names[t.name[i]];
-      groups.set(
-        key,
-        (g = {
-          key: `${service}\0${name}`,
-          service,
-          name,
-          count: 0,
-          errors: 0,
-          total: 0,
-          self: 0,
-          min: Infinity,
-          max: 0,
-          avg: 0,
-          p95: 0,
-          first: i,
-          durations: [],
-        }),
-      );
-    }
-    const d = t.duration[i];
-    g.count++;
-    g.durations.push(d);
-    if (t.flags[i] & Flag.error) g.errors++;
-    g.total += d;
-    g.self += t.self[i];
-    g.min = Math.min(g.min, d);
-    g.max = Math.max(g.max, d);
+export interface Stat {
+  /** Of the group; undefined: spans that belong to none. */
+  title: string | undefined;
+  count: number;
+  errors: number;
+  matches: number;
+  total: number;
+  avg: number;
+  min: number;
+  max: number;
+  p95: number;
+  self: number;
+  selfAvg: number;
+  selfMin: number;
+  selfMax: number;
+  first: number;
+  below: Stat[];
+}
+
+const FURTHER = 'further values';
+
+function sum(t: Trace, rows: number[], title: string | undefined, matches: Uint8Array | undefined): Stat {
+  const s: Stat = {
+    title,
+    count: rows.length,
+    errors: 0,
+    matches: 0,
+    total: 0,
+    avg: 0,
+    min: Infinity,
+    max: 0,
+    p95: 0,
+    self: 0,
+    selfAvg: 0,
+    selfMin: Infinity,
+    selfMax: 0,
+    first: rows[0],
+    below: [],
+  };
+  const durations = new Float64Array(rows.length);
+  rows.forEach((i, k) => {
+    const d = t.duration[i],
+      self = t.self[i];
+    durations[k] = d;
+    if (t.flags[i] & Flag.error) s.errors++;
+    if (matches?.[i]) s.matches++;
+    s.total += d;
+    s.self += self;
+    s.min = Math.min(s.min, d);
+    s.max = Math.max(s.max, d);
+    s.selfMin = Math.min(s.selfMin, self);
+    s.selfMax = Math.max(s.selfMax, self);
+  });
+  s.avg = s.total / s.count;
+  s.selfAvg = s.self / s.count;
+  s.p95 = quantile(durations.sort(), 0.95);
+  return s;
+}
+
+function split(rows: ArrayLike<number>, by: Grouping): [string | undefined, number[]][] {
+  const groups = new Map<number, number[]>();
+  for (let k = 0; k < rows.length; k++) {
+    const number = Math.min(by.of[rows[k]], by.titles.length),
+      list = groups.get(number);
+    if (list) list.push(rows[k]);
+    else groups.set(number, [rows[k]]);
   }
-  return [...groups.values()].map(({ durations, ...g }) => ({
-    ...g,
-    avg: g.total / g.count,
-    p95: quantile(Float64Array.from(durations).sort(), 0.95),
-  }));
+  return [...groups].map(([n, list]) => [n < 0 ? undefined : (by.titles[n] ?? FURTHER), list]);
+}
+
+/** @param sub the groups within each group */
+export function statistics(t: Trace, by: Grouping, sub?: Grouping, matches?: Uint8Array): Stat[] {
+  const all = Int32Array.from({ length: t.n }, (_, i) => i);
+  return split(all, by).map(([title, rows]) => {
+    const s = sum(t, rows, title, matches);
+    if (sub) s.below = split(rows, sub).map(([name, part]) => sum(t, part, name, matches));
+    return s;
+  });
 }
 
 /** Spans of one service and name below the same path are one node. */
@@ -80,8 +107,13 @@ export interface PathNode {
 
 const NODES_MAX = 5000;
 
-/** @return nodes parents first, undefined beyond a limit no graph is readable at */
+/** @return nodes, parents first; beyond a limit no graph is readable at, spans count for none of them */
 export function callPaths(t: Trace): PathNode[] {
+  return callPathsOf(t).nodes;
+}
+
+/** @return nodeOf: the node of each row */
+export function callPathsOf(t: Trace): { nodes: PathNode[]; nodeOf: Int32Array } {
   const nodes: PathNode[] = [],
     nodeOf = new Int32Array(t.n),
     at = new Map<string, number>();
@@ -119,7 +151,7 @@ export function callPaths(t: Trace): PathNode[] {
     n.self += t.self[i];
     if (t.flags[i] & Flag.error) n.errors++;
   }
-  return nodes;
+  return { nodes, nodeOf };
 }
 
 export interface DiffNode {

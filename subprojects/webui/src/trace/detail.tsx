@@ -3,11 +3,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { failed } from '../lib/api';
 import { serviceColor } from '../lib/color';
-import { config, safeUrl } from '../lib/config';
+import { capabilities, config, safeUrl } from '../lib/config';
 import { count, duration, plural, time } from '../lib/format';
-import { linksOf } from '../lib/links';
+import { asksAncestors, linksOf, type LinkType, type Scope } from '../lib/links';
 import { hrefTo } from '../lib/router';
-import { copy, drag, Loading } from '../ui/bits';
+import { copy, Dot, drag, Loading } from '../ui/bits';
+import { traceFacts } from './facts';
 import { children, rowOfSpan, spanId } from './model';
 import { type Attr, type SpanDetail, textOf, type Value } from './otlp';
 import type { View } from './view';
@@ -48,17 +49,10 @@ function Long({ value }: { value: Value }) {
   return <Text value={value} />;
 }
 
-function Attrs({
-  list,
-  type,
-  detail,
-  traceId,
-}: {
-  list: Attr[];
-  type: 'tags' | 'process' | 'logs';
-  detail: SpanDetail;
-  traceId: string;
-}) {
+/** Of one span: whose names link patterns may use. */
+type Around = Omit<Scope, 'list'>;
+
+function Attrs({ list, type, around }: { list: Attr[]; type: LinkType; around: Around }) {
   return (
     <table class="attrs">
       <tbody>
@@ -67,7 +61,7 @@ function Attrs({
             <th scope="row">{a.key}</th>
             <td>
               <Long value={a.value} />
-              {linksOf(type, a, detail, traceId).map((l) => (
+              {linksOf(type, a, { ...around, list }).map((l) => (
                 <div key={l.url}>
                   <a href={l.url} target="_blank" rel="noopener noreferrer">
                     {l.text} ↗
@@ -97,7 +91,14 @@ function ordered(list: Attr[]): Attr[] {
   return [...list].sort((a, b) => rank(a.key) - rank(b.key) || a.key.localeCompare(b.key));
 }
 
-function Events({ detail, view, row }: { detail: SpanDetail; view: View; row: number }) {
+interface Part {
+  detail: SpanDetail;
+  view: View;
+  row: number;
+  around: Around;
+}
+
+function Events({ detail, view, row, around }: Part) {
   const [all, show] = useState(false);
   const list = all ? detail.events : detail.events.slice(0, 10);
   if (list.length === 0) return null;
@@ -119,9 +120,7 @@ function Events({ detail, view, row }: { detail: SpanDetail; view: View; row: nu
                 {duration(at)}
               </span>
             </summary>
-            {e.attributes.length > 0 && (
-              <Attrs list={e.attributes} type="logs" detail={detail} traceId={view.t.traceId} />
-            )}
+            {e.attributes.length > 0 && <Attrs list={e.attributes} type="logs" around={around} />}
           </details>
         );
       })}
@@ -134,10 +133,20 @@ function Events({ detail, view, row }: { detail: SpanDetail; view: View; row: nu
   );
 }
 
-function Links({ detail, view }: { detail: SpanDetail; view: View }) {
+function SpanButton({ view, row }: { view: View; row: number }) {
+  const { t } = view;
+  return (
+    <button class="quiet small" onClick={() => view.select(row)}>
+      <Dot service={t.services[t.service[row]]} /> {t.services[t.service[row]]}{' '}
+      <span class="cut">{t.names[t.name[row]]}</span>
+    </button>
+  );
+}
+
+function Links({ detail, view, around }: Part) {
   if (detail.links.length === 0) return null;
   return (
-    <section>
+    <section aria-label="Links">
       <h3>
         Links <span class="badge">{detail.links.length}</span>
       </h3>
@@ -147,9 +156,7 @@ function Links({ detail, view }: { detail: SpanDetail; view: View }) {
           <div class="event" key={i}>
             <div style={{ padding: '4px 8px' }}>
               {row >= 0 ? (
-                <button class="quiet small" onClick={() => view.select(row)}>
-                  {view.t.services[view.t.service[row]]} {view.t.names[view.t.name[row]]}
-                </button>
+                <SpanButton view={view} row={row} />
               ) : (
                 <a href={hrefTo(`/trace/${encodeURIComponent(l.traceId)}`, { span: l.spanId })}>
                   <code>
@@ -158,9 +165,7 @@ function Links({ detail, view }: { detail: SpanDetail; view: View }) {
                 </a>
               )}
             </div>
-            {l.attributes.length > 0 && (
-              <Attrs list={l.attributes} type="tags" detail={detail} traceId={view.t.traceId} />
-            )}
+            {l.attributes.length > 0 && <Attrs list={l.attributes} type="tags" around={around} />}
           </div>
         );
       })}
@@ -168,8 +173,73 @@ function Links({ detail, view }: { detail: SpanDetail; view: View }) {
   );
 }
 
-function Body({ detail, view, row }: { detail: SpanDetail; view: View; row: number }) {
+const BACK_MAX = 50;
+const DAY_US = 86400e6;
+
+/** A search for spans of other traces that link to this one: they began a day around it, or so. */
+function linksFromElsewhere(view: View, row: number): string {
+  const startUs = Number(view.t.t0 / 1000n),
+    id = view.t.traceId;
+  return hrefTo('/search', {
+    filter: `traceID != "${id}" and some(link, link:traceID = "${id}" and link:spanID = "${spanId(view.t, row)}")`,
+    lookback: 'custom',
+    start: String(startUs - DAY_US),
+    end: String(startUs + DAY_US),
+  });
+}
+
+/** Spans of this trace that link to this one; those of other traces are a search away. */
+function Referrers({ view, row }: { view: View; row: number }) {
+  const [all, show] = useState(false);
+  const list = view.referrers(row);
+  return (
+    <section aria-label="References to this span">
+      <h3>
+        Referenced by <span class="badge">{count(list.length)}</span>
+      </h3>
+      {(all ? list : list.slice(0, BACK_MAX)).map((from) => (
+        <div class="event" key={from}>
+          <SpanButton view={view} row={from} />
+        </div>
+      ))}
+      {!all && list.length > BACK_MAX && (
+        <button class="small" onClick={() => show(true)}>
+          Show all
+        </button>
+      )}
+      {!view.source.uploaded && capabilities.searchWithoutServiceName && (
+        <p>
+          <a href={linksFromElsewhere(view, row)}>Find links from other traces</a>
+        </p>
+      )}
+    </section>
+  );
+}
+
+const ANCESTORS_MAX = 100;
+
+/** The span and, once they are needed and there, its ancestors. */
+function useAround(detail: SpanDetail, view: View, row: number): Around {
+  const [line, setLine] = useState([detail]);
   const { t } = view;
+  useEffect(() => {
+    if (!asksAncestors(detail)) return undefined;
+    const rows: number[] = [];
+    for (let p = t.parent[row]; p >= 0 && rows.length < ANCESTORS_MAX; p = t.parent[p]) rows.push(p);
+    if (rows.length === 0) return undefined;
+    const abort = new AbortController();
+    view.source.details(rows, abort.signal).then(
+      (map) => setLine([detail, ...rows.flatMap((r) => map.get(r) ?? [])]),
+      failed(() => undefined),
+    );
+    return () => abort.abort();
+  }, [detail]);
+  return { line, trace: traceFacts(t) };
+}
+
+function Body({ detail, view, row }: { detail: SpanDetail; view: View; row: number }) {
+  const around = useAround(detail, view, row);
+  const part = { detail, view, row, around };
   const [filter, setFilter] = useState('');
   const fits = (a: Attr) =>
     !filter || `${a.key}=${textOf(a.value)}`.toLowerCase().includes(filter.toLowerCase());
@@ -203,18 +273,19 @@ function Body({ detail, view, row }: { detail: SpanDetail; view: View; row: numb
           Attributes <span class="badge">{attributes.length}</span>
         </h3>
         {attributes.length ? (
-          <Attrs list={attributes} type="tags" detail={detail} traceId={t.traceId} />
+          <Attrs list={attributes} type="tags" around={around} />
         ) : (
           <p class="soft">None</p>
         )}
       </section>
-      <Events detail={detail} view={view} row={row} />
-      <Links detail={detail} view={view} />
+      <Events {...part} />
+      <Links {...part} />
+      <Referrers view={view} row={row} />
       <section>
         <h3>
           Process <span class="badge">{resource.length}</span>
         </h3>
-        <Attrs list={resource} type="process" detail={detail} traceId={t.traceId} />
+        <Attrs list={resource} type="process" around={around} />
       </section>
       {(detail.scope.name || detail.traceState) && (
         <section>
@@ -226,8 +297,7 @@ function Body({ detail, view, row }: { detail: SpanDetail; view: View; row: numb
               { key: 'tracestate', value: detail.traceState },
             ].filter((a) => a.value)}
             type="process"
-            detail={detail}
-            traceId={t.traceId}
+            around={around}
           />
         </section>
       )}

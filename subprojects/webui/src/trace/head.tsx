@@ -10,6 +10,7 @@ import { traceLinks } from '../lib/links';
 import { hrefTo, lastSearch } from '../lib/router';
 import { copy, download, Menu, toast } from '../ui/bits';
 import { csv } from './csv';
+import { traceFacts } from './facts';
 import { type Group, groupSiblings } from './groups';
 import { criticalPath, Flag, type Trace } from './model';
 import type { View } from './view';
@@ -64,13 +65,7 @@ export function Head({ view, live, short }: { view: View; live: boolean; short: 
     startMs = Number(t.t0 / 1000n) / 1000;
   const service = t.services[t.service[0]] ?? '',
     name = t.names[t.name[0]] ?? '';
-  const links = traceLinks({
-    traceID: t.traceId,
-    traceName: `${service}: ${name}`,
-    duration: String(Math.round(t.end / 1000)),
-    startTime: String(t.t0 / 1000n),
-    endTime: String(t.t0 / 1000n + BigInt(Math.round(t.end / 1000))),
-  });
+  const links = traceLinks(traceFacts(t));
   const keep = async () => {
     try {
       await archive(t.traceId);

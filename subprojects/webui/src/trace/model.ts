@@ -173,6 +173,13 @@ export function spanId(t: Columns, row: number): string {
   return text;
 }
 
+/** Of several spans with one ID, the first. */
+export function rowsById(t: Trace): Map<string, number> {
+  const rows = new Map<string, number>();
+  for (let row = t.n - 1; row >= 0; row--) rows.set(spanId(t, row), row);
+  return rows;
+}
+
 export function rowOfSpan(t: Trace, id: string): number {
   if (!/^[0-9a-f]{16}$/i.test(id)) return -1;
   const bytes = Array.from({ length: 8 }, (_, k) => parseInt(id.slice(2 * k, 2 * k + 2), 16));

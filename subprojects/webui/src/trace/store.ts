@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where traces come from: columns of our server, OTLP of any other, or a file. Details and searches are asked for late.
-import { findInTrace, spanDetails, traceColumns, traceOtlp } from '../lib/api';
+import {
+  findInTrace,
+  type KeyCount,
+  keysOfTrace,
+  linksInTrace,
+  spanDetails,
+  traceColumns,
+  traceOtlp,
+  valuesInTrace,
+} from '../lib/api';
+import type { Grouping } from './aggregate';
 import { readColumns } from './columns';
-import { build, spanId, type Trace } from './model';
-import { details, fromOtlp, type Loaded, type SpanDetail, textOf } from './otlp';
+import { words, wordsFit } from './find';
+import { build, rowsById, spanId, type Trace } from './model';
+import { type Attr, details, fromOtlp, type Loaded, type SpanDetail, textOf } from './otlp';
 
 export interface Source {
   trace: Trace;
@@ -14,6 +25,11 @@ export interface Source {
   again?(signal: AbortSignal): Promise<Source | undefined>;
   /** Rows in which all words are found. */
   find(query: string, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Keys of attributes, and the spans by the values of one. */
+  keys(signal?: AbortSignal): Promise<KeyCount[]>;
+  values(key: string, signal?: AbortSignal): Promise<Grouping>;
+  /** Links within the trace: rows [from, to, from, to, …]. */
+  links(signal?: AbortSignal): Promise<number[]>;
 }
 
 const uploads = new Map<string, Source>();
@@ -74,26 +90,53 @@ function fromServer(trace: Trace, etag: string): Source {
       for (const index of answer.matches) if (index < trace.n) found[trace.rowOf[index]] = 1;
       return found;
     },
+    keys: (signal) => keysOfTrace(trace.traceId, signal),
+    async values(key, signal) {
+      const answer = await valuesInTrace(trace.traceId, key, signal);
+      const of = new Int32Array(trace.n).fill(-1);
+      answer.of.slice(0, trace.n).forEach((number, index) => (of[trace.rowOf[index]] = number));
+      return { of, titles: answer.values };
+    },
+    async links(signal) {
+      const pairs = await linksInTrace(trace.traceId, signal);
+      return pairs.every((index) => index < trace.n) ? pairs.map((index) => trace.rowOf[index]) : [];
+    },
   };
 }
 
-/** Words and "phrases", as the server splits them. */
-export function words(query: string): string[] {
-  return [...query.matchAll(/"([^"]*)"?|(\S+)/g)]
-    .map((m) => (m[1] ?? m[2] ?? '').toLowerCase())
-    .filter(Boolean)
-    .slice(0, 16);
+/** Groups of spans by a key of their own or of their resource. */
+function grouped(n: number, byRow: Map<number, SpanDetail>, key: string): Grouping {
+  const of = new Int32Array(n).fill(-1),
+    numbers = new Map<string, number>();
+  const has = (a: Attr) => a.key === key;
+  for (const [row, detail] of byRow) {
+    const attr = detail.attributes.find(has) ?? detail.resource.find(has);
+    if (!attr) continue;
+    const text = textOf(attr.value).slice(0, 256);
+    let number = numbers.get(text);
+    if (number === undefined) numbers.set(text, (number = numbers.size));
+    of[row] = number;
+  }
+  return { of, titles: [...numbers.keys()] };
 }
 
-function haystack(detail: SpanDetail): string[] {
-  const pairs = [...detail.attributes, ...detail.resource, ...detail.events.flatMap((e) => e.attributes)];
-  return [
-    detail.service,
-    detail.name,
-    detail.id,
-    ...detail.events.map((e) => e.name),
-    ...pairs.map((a) => `${a.key}=${textOf(a.value)}`),
-  ].map((text) => text.toLowerCase());
+function counted(byRow: Map<number, SpanDetail>): KeyCount[] {
+  const spans = new Map<string, number>();
+  for (const detail of byRow.values())
+    for (const key of new Set([...detail.attributes, ...detail.resource].map((a) => a.key)))
+      spans.set(key, (spans.get(key) ?? 0) + 1);
+  return [...spans].map(([key, n]) => ({ key, spans: n }));
+}
+
+function linked(trace: Trace, byRow: Map<number, SpanDetail>): number[] {
+  const rows = rowsById(trace),
+    pairs: number[] = [];
+  for (const [row, detail] of byRow)
+    for (const link of detail.links) {
+      const to = link.traceId.padStart(32, '0') === trace.traceId ? rows.get(link.spanId) : undefined;
+      if (to !== undefined) pairs.push(row, to);
+    }
+  return pairs;
 }
 
 function fromMemory(loaded: Loaded, uploaded: boolean): Source {
@@ -114,12 +157,11 @@ function fromMemory(loaded: Loaded, uploaded: boolean): Source {
     find(query) {
       const found = new Uint8Array(trace.n),
         wanted = words(query);
-      for (const [row, detail] of byRow) {
-        const texts = haystack(detail);
-        if (wanted.length && wanted.every((word) => texts.some((text) => text.includes(word))))
-          found[row] = 1;
-      }
+      for (const [row, detail] of byRow) if (wordsFit(wanted, detail)) found[row] = 1;
       return Promise.resolve(found);
     },
+    keys: () => Promise.resolve(counted(byRow)),
+    values: (key) => Promise.resolve(grouped(trace.n, byRow, key)),
+    links: () => Promise.resolve(linked(trace, byRow)),
   };
 }

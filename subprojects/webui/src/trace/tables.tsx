@@ -1,106 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Statistics and the list of all spans.
+// The list of all spans.
 import { useMemo, useState } from 'preact/hooks';
 import { count, duration } from '../lib/format';
-import { Dot, Sorter } from '../ui/bits';
-import { type Stat, statistics } from './aggregate';
+import { Dot } from '../ui/bits';
+import { type Column, useSort } from '../ui/sort';
 import { Flag, spanId } from './model';
 import { kindText, type View } from './view';
-
-type Column<T> = [string, string, (x: T) => number | string];
-
-function useSort<T>(columns: Column<T>[], first: string) {
-  const [sort, set] = useState({ by: first, up: false });
-  const of = columns.find(([key]) => key === sort.by)![2];
-  const order = (a: T, b: T) => {
-    const x = of(a),
-      y = of(b);
-    return (sort.up ? 1 : -1) * (typeof x === 'string' ? x.localeCompare(y as string) : x - (y as number));
-  };
-  const head = (key: string, text: string, num = true) => (
-    <th
-      key={key}
-      class={num ? 'num' : ''}
-      scope="col"
-      aria-sort={sort.by === key ? (sort.up ? 'ascending' : 'descending') : 'none'}
-    >
-      <Sorter
-        active={sort.by === key}
-        up={sort.up}
-        onClick={() => set({ by: key, up: sort.by === key ? !sort.up : !num })}
-      >
-        {text}
-      </Sorter>
-    </th>
-  );
-  return { order, head, key: `${sort.by} ${sort.up}` };
-}
-
-const STATS: Column<Stat>[] = [
-  ['name', 'Name', (s) => s.service + s.name],
-  ['count', 'Count', (s) => s.count],
-  ['errors', 'Errors', (s) => s.errors],
-  ['total', 'Total', (s) => s.total],
-  ['self', 'Self', (s) => s.self],
-  ['avg', 'Average', (s) => s.avg],
-  ['min', 'Min', (s) => s.min],
-  ['max', 'Max', (s) => s.max],
-  ['p95', 'p95', (s) => s.p95],
-];
-
-export function Statistics({ view, onOpen }: { view: View; onOpen: (row: number) => void }) {
-  const [by, setBy] = useState<'service' | 'name' | 'both'>('service');
-  const sort = useSort(STATS, 'self');
-  const list = useMemo(() => statistics(view.t, by), [by, view]);
-  const selfAll = list.reduce((sum, s) => sum + s.self, 0) || 1;
-  return (
-    <div class="pane">
-      <div class="row" style={{ marginBottom: '8px' }}>
-        <label class="row">
-          Group by{' '}
-          <select value={by} onChange={(e) => setBy(e.currentTarget.value as typeof by)}>
-            <option value="service">Service</option>
-            <option value="name">Operation</option>
-            <option value="both">Service and operation</option>
-          </select>
-        </label>
-        <span class="soft">{count(list.length)} groups</span>
-      </div>
-      <table class="grid">
-        <thead>
-          <tr>{STATS.map(([key, text]) => sort.head(key, text, key !== 'name'))}</tr>
-        </thead>
-        <tbody>
-          {[...list]
-            .sort(sort.order)
-            .slice(0, 1000)
-            .map((s) => (
-              <tr key={s.key}>
-                <td class="cut">
-                  <button class="quiet small" onClick={() => onOpen(s.first)}>
-                    {s.service && <Dot service={s.service} />} {s.service && <b>{s.service}</b>} {s.name}
-                  </button>
-                </td>
-                <td class="num">{count(s.count)}</td>
-                <td class={`num${s.errors ? ' error-text' : ' faint'}`}>{count(s.errors)}</td>
-                <td class="num">{duration(s.total)}</td>
-                <td class="num">
-                  {duration(s.self)}
-                  <span class="meter" title={`${((100 * s.self) / selfAll).toFixed(1)} %`}>
-                    <i style={{ width: `${(100 * s.self) / selfAll}%` }} />
-                  </span>
-                </td>
-                <td class="num">{duration(s.avg)}</td>
-                <td class="num">{duration(s.min)}</td>
-                <td class="num">{duration(s.max)}</td>
-                <td class="num">{duration(s.p95)}</td>
-              </tr>
-            ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
 
 const PAGE = 100;
 export function SpansTable({ view, onOpen }: { view: View; onOpen: (row: number) => void }) {

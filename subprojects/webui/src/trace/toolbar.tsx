@@ -7,6 +7,9 @@ import { count, parseDuration } from '../lib/format';
 import { Dot } from '../ui/bits';
 import type { View } from './view';
 
+const FIND_HELP =
+  'All words must be found in one span. -key: attributes with such a key are not looked at. -key=value: spans without it.';
+
 export function Find({ view }: { view: View }) {
   const [text, setText] = useState(view.query.value);
   const timer = useRef(0);
@@ -30,10 +33,10 @@ export function Find({ view }: { view: View }) {
       <input
         id="find-in-trace"
         aria-label="Find in the trace"
-        placeholder='Find: word "a phrase" key=value'
+        placeholder='Find: word "a phrase" key=value -key'
         spellcheck={false}
         value={text}
-        title={error}
+        title={error || FIND_HELP}
         aria-invalid={!!error}
         onInput={(e) => {
           const v = e.currentTarget.value;

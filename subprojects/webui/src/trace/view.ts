@@ -37,6 +37,8 @@ export class View {
   /** Details of rows that were on screen, for marks and pills. */
   readonly seen = signal<ReadonlyMap<number, SpanDetail>>(new Map());
   readonly filter: Filter;
+  private readonly linked = signal<ReadonlyMap<number, number[]> | undefined>(undefined);
+  private askedLinks = false;
   private running: AbortController | undefined;
 
   constructor(
@@ -156,6 +158,29 @@ export class View {
       for (let i = 0; i < m.length; i++) if (m[i] && groups.leader[i] >= 0) found.add(groups.leader[i]);
     return found;
   });
+
+  /** Rows whose links lead to this one; none until they are known. */
+  referrers(row: number): number[] {
+    if (!this.askedLinks) {
+      this.askedLinks = true;
+      const { t } = this;
+      // Only spans with links can have led here; most traces have none.
+      if (t.flags.some((f) => (f & Flag.links) !== 0))
+        this.source.links().then(
+          (pairs) => {
+            const to = new Map<number, number[]>();
+            for (let i = 0; i + 1 < pairs.length; i += 2) {
+              const list = to.get(pairs[i + 1]);
+              if (!list) to.set(pairs[i + 1], [pairs[i]]);
+              else if (list[list.length - 1] !== pairs[i]) list.push(pairs[i]);
+            }
+            this.linked.value = to;
+          },
+          () => undefined,
+        );
+    }
+    return this.linked.value?.get(row) ?? [];
+  }
 
   toggleGroup(row: number): void {
     const next = new Set(this.openGroups.value);
