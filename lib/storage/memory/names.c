@@ -3,7 +3,9 @@
  * share of the byte budget are bounded; what comes after that is not listed (its spans are stored all the
  * same).
  *
- * A span whose operation was seen before costs one hash and one load: `seen` is a small cache of hashes.
+ * A span whose operation was seen before costs one hash and one cache line: `seen` holds hashes, in sets of
+ * eight, for twice as many operations as there are. Without a lock it is only read; one that grew stays until
+ * the tenant goes, since a reader may be in it.
  */
 #include "storage/memory/store.h"
 
@@ -16,7 +18,9 @@
 #include <stdlib.h>
 
 #define BUDGET_SHARE 8u  /* names get at most an eighth of max_bytes */
-#define ENTRY_BYTES  160 /* of a map, while it doubles */
+#define ENTRY_BYTES  224 /* of a map and of `seen`, while they double */
+#define SEEN_WAYS    8u  /* a cache line */
+#define SEEN_SETS    2u  /* at first */
 
 /* An operation's key: kind, length of the name, name, service. */
 #define KEY_HEAD 5u
@@ -40,6 +44,79 @@ static uint64_t key_hash(const name_key *key)
     uint64_t hash = jg_hash(key->service.ptr, key->service.len, key->kind);
     return jg_hash(key->name.ptr, key->name.len, hash) | 1;
 }
+
+/* ---- the cache
+ * ---------------------------------------------------------------------------------------------------- */
+
+struct jg_mem_seen {
+    size_t sets; /* power of two */
+    jg_mem_seen *older;
+    uint64_t hashes[]; /* atomic; 0: free */
+};
+
+static uint64_t *set_of(jg_mem_seen *seen, uint64_t hash)
+{
+    return seen->hashes + (hash >> 1 & (seen->sets - 1)) * SEEN_WAYS;
+}
+
+static bool is_seen(const jg_mem_names *names, uint64_t hash)
+{
+    jg_mem_seen *seen = __atomic_load_n(&names->seen, __ATOMIC_ACQUIRE);
+    bool found = false;
+    const uint64_t *set = seen ? set_of(seen, hash) : NULL;
+    for (size_t i = 0; set && i < SEEN_WAYS; i++)
+        found |= __atomic_load_n(&set[i], __ATOMIC_RELAXED) == hash;
+    return found;
+}
+
+/** With the lock held. A full set forgets one of its hashes. */
+static void put_seen(jg_mem_seen *seen, uint64_t hash)
+{
+    uint64_t *set = set_of(seen, hash);
+    size_t way = 0;
+    while (way < SEEN_WAYS && set[way] && set[way] != hash)
+        way++;
+    __atomic_store_n(&set[way < SEEN_WAYS ? way : hash >> 61], hash, __ATOMIC_RELAXED);
+}
+
+/** With the lock held. Out of memory: the smaller one goes on. */
+static void grow_seen(jg_mem_names *names)
+{
+    jg_mem_seen *old = names->seen;
+    size_t sets = old ? old->sets * 2 : SEEN_SETS;
+    jg_mem_seen *bigger = jg_calloc(1, sizeof *bigger + sets * SEEN_WAYS * sizeof *bigger->hashes);
+    if (!bigger)
+        return;
+    bigger->sets = sets;
+    bigger->older = old;
+    for (size_t i = 0; old && i < old->sets * SEEN_WAYS; i++)
+        if (old->hashes[i])
+            put_seen(bigger, old->hashes[i]);
+    __atomic_store_n(&names->seen, bigger, __ATOMIC_RELEASE);
+}
+
+/** With the lock held. */
+static void remember(jg_mem_names *names, uint64_t hash)
+{
+    if (!names->seen || names->operations.count * 2 > names->seen->sets * SEEN_WAYS)
+        grow_seen(names);
+    if (names->seen)
+        put_seen(names->seen, hash);
+}
+
+void jg_mem_names_done(jg_mem_tenant *tenant)
+{
+    jg_mem_names *names = &tenant->names;
+    jg_mem_names_clear(tenant);
+    for (jg_mem_seen *seen = names->seen, *older; seen; seen = older) {
+        older = seen->older;
+        jg_free(seen);
+    }
+    pthread_mutex_destroy(&names->lock);
+}
+
+/* ---- adding
+ * ------------------------------------------------------------------------------------------------------- */
 
 /** The keys as one block, which the maps then own. */
 static char *make_key(const name_key *key)
@@ -97,13 +174,15 @@ static bool add_locked(jg_mem_tenant *tenant, const name_key *key, jg_mem_credit
     return ok;
 }
 
-static jaeger_status add_new(jg_mem_tenant *tenant, const name_key *key, jaeger_error *err)
+static jaeger_status add_new(jg_mem_tenant *tenant, const name_key *key, uint64_t hash, jaeger_error *err)
 {
     bool full;
     jg_mem_credit credit = {.need = cost_of_key(key)};
     JG_TRY(jg_mem_make_room(tenant, &credit, err));
     pthread_mutex_lock(&tenant->names.lock);
     bool ok = add_locked(tenant, key, &credit, &full);
+    if (ok)
+        remember(&tenant->names, hash);
     pthread_mutex_unlock(&tenant->names.lock);
     jg_mem_give_back(tenant, &credit);
     if (full && !__atomic_exchange_n(&tenant->store->names_full_logged, 1, __ATOMIC_RELAXED))
@@ -123,11 +202,9 @@ jaeger_status jg_mem_names_add(jg_mem_tenant *tenant, const jaeger_batch *batch,
                         .kind = spans[i].kind <= JAEGER_KIND_CONSUMER ? spans[i].kind : 0};
         if (!key.service.len)
             continue;
-        uint64_t hash = key_hash(&key), *seen = &tenant->names.seen[(hash >> 1) % JG_MEM_SEEN];
-        if (__atomic_load_n(seen, __ATOMIC_RELAXED) == hash)
-            continue;
-        JG_TRY(add_new(tenant, &key, err));
-        __atomic_store_n(seen, hash, __ATOMIC_RELAXED);
+        uint64_t hash = key_hash(&key);
+        if (!is_seen(&tenant->names, hash))
+            JG_TRY(add_new(tenant, &key, hash, err));
     }
     return JAEGER_OK;
 }
@@ -148,9 +225,9 @@ void jg_mem_names_clear(jg_mem_tenant *tenant)
     clear_map(&names->operations);
     jg_mem_credit credit = {.have = names->bytes};
     names->bytes = 0;
+    for (size_t i = 0; names->seen && i < names->seen->sets * SEEN_WAYS; i++)
+        __atomic_store_n(&names->seen->hashes[i], 0, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&names->lock);
-    for (size_t i = 0; i < JG_MEM_SEEN; i++)
-        __atomic_store_n(&names->seen[i], 0, __ATOMIC_RELAXED);
     jg_mem_give_back(tenant, &credit);
 }
 

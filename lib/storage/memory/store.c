@@ -152,11 +152,8 @@ void jg_mem_tenant_free(jg_mem_tenant *tenant)
     jg_mem_store *store = tenant->store;
     for (size_t i = 0; i < JG_MEM_SHARDS; i++)
         jg_mem_shard_done(tenant, &tenant->shards[i]);
-    jg_mem_names_clear(tenant);
-    jg_map_done(&tenant->names.services);
-    jg_map_done(&tenant->names.operations);
+    jg_mem_names_done(tenant);
     jg_mem_sampling_free(tenant);
-    pthread_mutex_destroy(&tenant->names.lock);
     __atomic_sub_fetch(&store->bytes, tenant_cost(tenant->name), __ATOMIC_RELAXED);
     jg_free(tenant);
 }

@@ -25,8 +25,7 @@
 #define JG_MEM_SHARDS      16u
 #define JG_MEM_BLOOM_WORDS 8u
 #define JG_MEM_BLOCK_ROWS  256u
-#define JG_MEM_RECENT      8u    /* groups a trace remembers, so that it need not store them again */
-#define JG_MEM_SEEN        1024u /* cache of operations that are known already */
+#define JG_MEM_RECENT      8u /* groups a trace remembers, so that it need not store them again */
 
 /** What a search tests before it looks into a trace. Bits only ever get set, bounds only widen. */
 typedef struct jg_mem_facts {
@@ -97,12 +96,14 @@ typedef struct jg_mem_shard {
     char pad[24];          /* shards on cache lines of their own */
 } jg_mem_shard;
 
+typedef struct jg_mem_seen jg_mem_seen; /* names.c */
+
 typedef struct jg_mem_names {
     pthread_mutex_t lock;
-    jg_map services;            /* name -> NULL */
-    jg_map operations;          /* name, kind, service as one key -> NULL */
-    size_t bytes;               /* charged for both */
-    uint64_t seen[JG_MEM_SEEN]; /* atomic; hashes */
+    jg_map services;   /* name -> NULL */
+    jg_map operations; /* name, kind, service as one key -> NULL */
+    size_t bytes;      /* charged for both */
+    jg_mem_seen *seen; /* atomic; hashes of operations that are known already */
 } jg_mem_names;
 
 typedef struct jg_mem_tenant {
@@ -197,6 +198,7 @@ void jg_mem_trace_unref(jg_mem_trace *trace); /* any time */
 /** Remember the service and operation of every span. @return RESOURCE_EXHAUSTED: out of memory */
 jaeger_status jg_mem_names_add(jg_mem_tenant *tenant, const jaeger_batch *batch, jaeger_error *err);
 void jg_mem_names_clear(jg_mem_tenant *tenant);
+void jg_mem_names_done(jg_mem_tenant *tenant);
 jaeger_status jg_mem_services(void *self, jaeger_strs *ret, jaeger_call *call);
 jaeger_status jg_mem_operations(void *self, jaeger_str service, jaeger_str kind, jaeger_operations *ret,
                                 jaeger_call *call);
