@@ -12,6 +12,7 @@
 #include "core/pb.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "model/expr.h"
 #include "net/auth.h"
 #include "pipeline/host.h"
 #include "wire/descriptors.h"
@@ -44,6 +45,13 @@ static const jaeger_field fields[] = {
     JG_TENANCY_FIELD(remote_storage_config, multi_tenancy),
     {.kind = JAEGER_FIELD_END},
 };
+
+static jaeger_status read_caps(remote_storage *remote, jaeger_storage_caps *ret, jaeger_call *call)
+{
+    *ret = (jaeger_storage_caps){.size = sizeof *ret};
+    return remote->backend.driver->caps ? remote->backend.driver->caps(remote->backend.self, ret, call)
+                                        : JAEGER_OK;
+}
 
 static jaeger_status unimplemented(jaeger_call *call, const char *what)
 {
@@ -129,21 +137,40 @@ static jaeger_status get_traces(void *self, jaeger_str request, jg_grpc_stream *
     return status;
 }
 
-static jaeger_status read_find(jaeger_str request, jg_rpc_find *ret, jaeger_call *call)
+/** Jaeger's structured filter stands alone; one of our own goes with the other conditions, and what of it
+ * depends on whole traces is taken as met: the client tests that. */
+static jaeger_status read_filter(remote_storage *remote, jg_rpc_find *find, jaeger_call *call)
+{
+    jaeger_trace_query *query = &find->query;
+    jaeger_storage_caps caps;
+    JG_TRY(read_caps(remote, &caps, call));
+    if (!caps.filter)
+        return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, "this storage does not support query.filter");
+    if (find->has_source)
+        return jg_filter_from_source(find->source_form, find->source, call->arena, &query->filter,
+                                     &call->error);
+    if (query->service.len || query->operation.len || query->attr_count || query->duration_min_ns ||
+        query->duration_max_ns)
+        return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
+                       "query.filter cannot be combined with service_name, operation_name, attributes, "
+                       "duration_min or duration_max");
+    return jg_filter_from_pb(find->filter, call->arena, &query->filter, &call->error);
+}
+
+static jaeger_status read_find(remote_storage *remote, jaeger_str request, jg_rpc_find *ret,
+                               jaeger_call *call)
 {
     JG_TRY(jg_rpc_read_find(JG_RPC_STORAGE, request, call->arena, ret, &call->error));
     if (!ret->has_query)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, "missing query");
-    if (ret->has_filter)
-        return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, "this storage does not support query.filter");
-    return JAEGER_OK;
+    return ret->has_filter || ret->has_source ? read_filter(remote, ret, call) : JAEGER_OK;
 }
 
 static jaeger_status find_traces(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
 {
     remote_storage *remote = self;
     jg_rpc_find in;
-    JG_TRY(read_find(request, &in, call));
+    JG_TRY(read_find(remote, request, &in, call));
     if (!remote->backend.driver->find_traces)
         return unimplemented(call, "FindTraces");
     sender to = sender_of(stream);
@@ -159,7 +186,7 @@ static jaeger_status find_trace_ids(void *self, jaeger_str request, jg_grpc_stre
     jg_rpc_find in;
     jaeger_trace_refs refs = {0};
     JG_AUTO_BUF jg_buf buf = JG_BUF_INIT(JG_CALL_ARENA_BYTES_MAX);
-    JG_TRY(read_find(request, &in, call));
+    JG_TRY(read_find(remote, request, &in, call));
     if (!remote->backend.driver->find_trace_ids)
         return unimplemented(call, "FindTraceIDs");
     JG_TRY(remote->backend.driver->find_trace_ids(remote->backend.self, &in.query, &refs, call));
@@ -179,7 +206,7 @@ static jaeger_status find_summaries(void *self, jaeger_str request, jg_grpc_stre
 {
     remote_storage *remote = self;
     jg_rpc_find in;
-    JG_TRY(read_find(request, &in, call));
+    JG_TRY(read_find(remote, request, &in, call));
     if (!remote->backend.driver->find_summaries)
         return unimplemented(call, "FindTraceSummaries");
     sender to = sender_of(stream);
@@ -238,10 +265,9 @@ static jaeger_status get_capabilities(void *self, jaeger_str request, jg_grpc_st
 {
     (void)request;
     remote_storage *remote = self;
-    jaeger_storage_caps caps = {.size = sizeof caps};
-    JG_AUTO_BUF jg_buf buf = JG_BUF_INIT(256);
-    if (remote->backend.driver->caps)
-        JG_TRY(remote->backend.driver->caps(remote->backend.self, &caps, call));
+    jaeger_storage_caps caps;
+    JG_AUTO_BUF jg_buf buf = JG_BUF_INIT(512);
+    JG_TRY(read_caps(remote, &caps, call));
     jg_rpc_write_caps(&buf, &caps);
     return jg_grpc_send_buf(stream, &buf, call);
 }

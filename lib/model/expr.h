@@ -122,8 +122,18 @@ typedef struct jg_expr {
     struct jg_expr *first, *next; /* children, and the parent's next one */
 } jg_expr;
 
+/** What a filter was read from, so that it can be sent to another process of ours (wire/rpc.h). */
+typedef enum jg_filter_form {
+    JG_FILTER_TEXT,
+    JG_FILTER_TRACEQL,
+    JG_FILTER_PB,
+    JG_FILTER_JSON
+} jg_filter_form;
+
 /** Of storage.h: a compiled expression. */
 struct jaeger_filter {
+    jg_filter_form form;
+    jaeger_str source; /* lives where it was read from */
     const jg_expr *root;
     bool needs_trace; /* some answers depend on the whole trace */
     unsigned set_count;
@@ -167,6 +177,9 @@ jaeger_status jg_filter_from_pb(jaeger_str message, jaeger_arena *arena, const j
                                 jaeger_error *err) JG_MUST_CHECK;
 jaeger_status jg_filter_from_json(jaeger_str json, jaeger_arena *arena, const jaeger_filter **ret,
                                   jaeger_error *err) JG_MUST_CHECK;
+/** Read `source` in the form it is said to have. @return INVALID_ARGUMENT also for an unknown form */
+jaeger_status jg_filter_from_source(uint64_t form, jaeger_str source, jaeger_arena *arena,
+                                    const jaeger_filter **ret, jaeger_error *err) JG_MUST_CHECK;
 /** Does it look like the JSON form rather than like the text? */
 bool jg_filter_is_json(jaeger_str text);
 

@@ -218,16 +218,34 @@ static jaeger_status call_node(jg_expr_build *b, const jg_ast_term *call, unsign
     }
 }
 
-jaeger_status jg_ast_to_filter(const jg_ast_term *call, jaeger_arena *arena, const jaeger_filter **ret,
-                               jaeger_error *err)
+jaeger_status jg_ast_to_filter(const jg_ast_term *call, jg_filter_form form, jaeger_str source,
+                               jaeger_arena *arena, const jaeger_filter **ret, jaeger_error *err)
 {
     jg_expr_build b;
     jg_expr *root;
     JG_TRY(jg_expr_build_init(&b, arena, err));
     JG_TRY(call_node(&b, call, 1, &root));
     b.filter->root = root;
+    b.filter->form = form;
+    b.filter->source = source;
     *ret = b.filter;
     return JAEGER_OK;
+}
+
+jaeger_status jg_filter_from_source(uint64_t form, jaeger_str source, jaeger_arena *arena,
+                                    const jaeger_filter **ret, jaeger_error *err)
+{
+    switch (form) {
+    case JG_FILTER_TEXT:
+        return jg_filter_parse(JG_EXPR_TEXT, source, arena, ret, err);
+    case JG_FILTER_TRACEQL:
+        return jg_filter_parse(JG_EXPR_TRACEQL, source, arena, ret, err);
+    case JG_FILTER_PB:
+        return jg_filter_from_pb(source, arena, ret, err);
+    case JG_FILTER_JSON:
+        return jg_filter_from_json(source, arena, ret, err);
+    }
+    return jg_fail(err, JAEGER_INVALID_ARGUMENT, "a filter of an unknown form");
 }
 
 jaeger_status jaeger_filter_parse(jaeger_str text, jaeger_arena *arena, const jaeger_filter **ret,

@@ -30,8 +30,9 @@ typedef struct jg_ast_term {
 /** @return NULL when out of memory */
 jg_ast_term *jg_ast_add_arg(jg_ast_term *call, jaeger_arena *arena);
 bool jg_ast_add_value(jg_ast_term *list, jaeger_str value, jaeger_arena *arena);
-/** Check the whole and make the filter. */
-jaeger_status jg_ast_to_filter(const jg_ast_term *call, jaeger_arena *arena, const jaeger_filter **ret,
+/** Check the whole and make the filter. @param source what `call` was read from */
+jaeger_status jg_ast_to_filter(const jg_ast_term *call, jg_filter_form form, jaeger_str source,
+                               jaeger_arena *arena, const jaeger_filter **ret,
                                jaeger_error *err) JG_MUST_CHECK;
 
 #endif

@@ -154,5 +154,5 @@ jaeger_status jg_filter_from_json(jaeger_str json, jaeger_arena *arena, const ja
     JG_TRY(read_call(&r, 1, &call));
     if (!jg_json_in_end(&r.in))
         return bad(&r);
-    return jg_ast_to_filter(&call, arena, ret, err);
+    return jg_ast_to_filter(&call, JG_FILTER_JSON, json, arena, ret, err);
 }

@@ -91,5 +91,5 @@ jaeger_status jg_filter_from_pb(jaeger_str message, jaeger_arena *arena, const j
     reader r = {.arena = arena, .err = err};
     jg_ast_term call = {.type = JG_AST_CALL};
     JG_TRY(read_call(&r, message, 1, &call));
-    return jg_ast_to_filter(&call, arena, ret, err);
+    return jg_ast_to_filter(&call, JG_FILTER_PB, message, arena, ret, err);
 }

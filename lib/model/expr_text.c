@@ -604,6 +604,8 @@ jaeger_status jg_filter_parse(jg_expr_dialect dialect, jaeger_str text, jaeger_a
     }
     filter->needs_trace = filter->needs_trace || filter->set_count;
     filter->root = root;
+    filter->form = dialect == JG_EXPR_TEXT ? JG_FILTER_TEXT : JG_FILTER_TRACEQL;
+    filter->source = text;
     *ret = filter;
     return JAEGER_OK;
 }

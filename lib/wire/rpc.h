@@ -17,6 +17,12 @@ typedef struct jg_rpc_time {
     uint64_t unix_ns; /* before 1970: 0 */
 } jg_rpc_time;
 
+/** Between two processes of ours over storage.v2: numbers far from Jaeger's.
+ * TraceQueryParameters.filter_source {1 form, 2 source} holds a filter (model/expr.h),
+ * SearchCapabilities.filter_source (1) that it may be sent. A server whose capabilities do not have it gets
+ * none. */
+#define JG_RPC_FILTER_SOURCE 5001
+
 typedef enum jg_rpc_dialect { JG_RPC_V2, JG_RPC_V3, JG_RPC_STORAGE } jg_rpc_dialect;
 
 /** GetTrace and ArchiveTrace of v2 and v3, and one entry of storage GetTraces. */
@@ -31,6 +37,9 @@ typedef struct jg_rpc_find {
     bool raw_traces;
     bool has_filter;   /* field 10 (v3) or 9 (storage): the structured filter */
     jaeger_str filter; /* its message, a jaeger.expression.v1.Call */
+    bool has_source;   /* JG_RPC_FILTER_SOURCE (storage): any filter of ours, as it was read */
+    uint64_t source_form;
+    jaeger_str source;
     int32_t search_depth;
     jg_rpc_time start_min, start_max;
     jaeger_trace_query query; /* times and limit are filled in too; strings point into the message */

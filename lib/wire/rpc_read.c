@@ -114,6 +114,22 @@ static bool read_attr(const jg_pb_field *entry, bool typed, jaeger_attr *ret)
     return !pb.bad;
 }
 
+static bool read_source(const jg_pb_field *source, jg_rpc_find *ret)
+{
+    jg_pb pb = jg_pb_of(source->ptr, source->len);
+    jg_pb_field f;
+    if (source->wire != JG_PB_LEN)
+        return false;
+    ret->has_source = true;
+    while (jg_pb_next(&pb, &f)) {
+        if (f.number == 1 && f.wire == JG_PB_VARINT)
+            ret->source_form = f.varint;
+        else if (f.number == 2 && f.wire == JG_PB_LEN)
+            ret->source = jg_pb_str(&f);
+    }
+    return !pb.bad;
+}
+
 static bool read_query_field(jg_rpc_dialect dialect, const jg_pb_field *f, jg_rpc_find *ret)
 {
     switch (f->number) {
@@ -148,6 +164,8 @@ static bool read_query_field(jg_rpc_dialect dialect, const jg_pb_field *f, jg_rp
         ret->has_filter = true;
         ret->filter = jg_pb_str(f);
         return f->wire == JG_PB_LEN;
+    case JG_RPC_FILTER_SOURCE:
+        return dialect != JG_RPC_STORAGE || read_source(f, ret);
     }
     return true;
 }
@@ -439,6 +457,8 @@ jaeger_status jg_rpc_read_caps(jaeger_str message, jaeger_storage_caps *ret, jae
                 ret->without_service_name = g.varint != 0;
             else if (g.number == 2 && g.wire == JG_PB_VARINT)
                 ret->same_span_conjunction = g.varint != 0;
+            else if (g.number == JG_RPC_FILTER_SOURCE && g.wire == JG_PB_VARINT)
+                ret->filter = g.varint == 1;
         }
         pb.bad = pb.bad || search.bad;
     }

@@ -7,6 +7,7 @@
 #include "core/pb.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "model/expr.h"
 #include "model/otlp_fields.h"
 
 #define GO_ZERO_TIME_SECONDS (-62135596800ll)
@@ -80,6 +81,14 @@ static void write_attr(jg_buf *out, uint32_t number, const jaeger_attr *attr)
     jg_pb_end(out, mark, 1);
 }
 
+static void write_filter(jg_buf *out, const jaeger_filter *filter)
+{
+    size_t mark = jg_pb_begin(out, JG_RPC_FILTER_SOURCE, 2);
+    write_number(out, 1, filter->form);
+    write_text(out, 2, filter->source);
+    jg_pb_end(out, mark, 2);
+}
+
 void jg_rpc_write_find(jg_buf *out, const jaeger_trace_query *query)
 {
     size_t mark = jg_pb_begin(out, 1, 1);
@@ -92,6 +101,8 @@ void jg_rpc_write_find(jg_buf *out, const jaeger_trace_query *query)
     jg_rpc_write_duration(out, 6, query->duration_min_ns);
     jg_rpc_write_duration(out, 7, query->duration_max_ns);
     write_number(out, 8, query->limit ? query->limit : 100);
+    if (query->filter)
+        write_filter(out, query->filter);
     jg_pb_end(out, mark, 1);
 }
 
@@ -174,10 +185,28 @@ void jg_rpc_write_summary(jg_rpc_dialect dialect, jg_buf *out, const jaeger_trac
     jg_pb_end(out, mark, 2);
 }
 
+/** The structured filter is known whole. */
+static void write_filter_caps(jg_buf *out)
+{
+    static const char *const levels[] = {"span", "resource", "scope", "event", "link"};
+    static const char *const operators[] = {"and", "or",  "not",   "eq",     "ne", "gt",     "lt",
+                                            "gte", "lte", "regex", "exists", "in", "not_in", "some"};
+    size_t mark = jg_pb_begin(out, 3, 2);
+    for (size_t i = 0; i < JG_COUNT(levels); i++)
+        write_text(out, 1, jg_str(levels[i]));
+    for (size_t i = 0; i < JG_COUNT(operators); i++)
+        write_text(out, 2, jg_str(operators[i]));
+    jg_pb_end(out, mark, 2);
+}
+
 void jg_rpc_write_caps(jg_buf *out, const jaeger_storage_caps *caps)
 {
     size_t mark = jg_pb_begin(out, 1, 1);
     write_number(out, 1, caps->without_service_name);
     write_number(out, 2, caps->same_span_conjunction);
+    if (caps->filter) {
+        write_filter_caps(out);
+        write_number(out, JG_RPC_FILTER_SOURCE, 1);
+    }
     jg_pb_end(out, mark, 1);
 }

@@ -4,6 +4,7 @@ import time
 
 import grpc
 import pytest
+import requests
 from conftest import Jaeger
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -194,7 +195,8 @@ def test_remote_storage_both_ways(tmp_path, stubs):
         "extensions: [jaeger_storage,", "extensions: [remote_storage, jaeger_storage,").replace(
         "\nextensions:\n", f"\nextensions:\n  remote_storage: {{endpoint: \"127.0.0.1:{port}\", storage: main}}\n"))
     store.start()
-    front = Jaeger(tmp_path / "front", storage=f"grpc: {{endpoint: \"127.0.0.1:{port}\", tls: {{insecure: true}}}}")
+    front = Jaeger(tmp_path / "front", storage=f"grpc: {{endpoint: \"127.0.0.1:{port}\", tls: {{insecure: true}}}}",
+                   arguments=["--set", "extensions.jaeger_query.search.scan_traces=2"])
     front.start()
     try:
         trace_id, _ = send(EXPORTERS["http"](front))
@@ -213,6 +215,25 @@ def test_remote_storage_both_ways(tmp_path, stubs):
             ids = reader.FindTraceIDs(v2.FindTracesRequest(query=v2.TraceQueryParameters(service_name="shop",
                                                                                          search_depth=3))).trace_ids
             assert [i.trace_id.hex() for i in ids] == [trace_id]
+            # Jaeger's structured filter, as a Go Jaeger sends it: field 9, a jaeger.expression.v1.Call
+            for name, want in (("SELECT", [trace_id]), ("nothing", [])):
+                call = field(9, field(1, "eq"), field(2, field(2, field(1, "name"), field(2, "span"))),
+                             field(2, field(4, field(1, name))))
+                find = v2.TraceQueryParameters.FromString(v2.TraceQueryParameters(search_depth=3)
+                                                          .SerializeToString() + call)
+                ids = reader.FindTraceIDs(v2.FindTracesRequest(query=find)).trace_ids
+                assert [i.trace_id.hex() for i in ids] == want
+        # filters travel: the front may read two traces only, and the newest two are others
+        for newer in ("ab" * 16, "ac" * 16):
+            requests.post(f"http://127.0.0.1:{store.http}/v1/traces", timeout=10, json={"resourceSpans": [
+                {"scopeSpans": [{"spans": [{"traceId": newer, "spanId": "cd" * 8, "name": "newer",
+                                            "startTimeUnixNano": str(time.time_ns()),
+                                            "endTimeUnixNano": str(time.time_ns() + 1)}]}]}]}).raise_for_status()
+            store.trace(newer, spans=1)
+        for text in ('name =~ "SEL" or d = 0.25', '(name =~ "SEL" or d > 0.2) and spanCount = 3'):
+            found = front.get("/api/traces", filter=text, limit=1).json()
+            assert [t["traceID"] for t in found["data"] or []] == [trace_id], found
+            assert found["stoppedEarly"] is False
     finally:
         front.stop()
         store.stop()

@@ -2,6 +2,7 @@
 #include "core/arena.h"
 #include "core/pb.h"
 #include "core/str.h"
+#include "model/expr.h"
 #include "support/test.h"
 #include "wire/rpc.h"
 
@@ -43,6 +44,45 @@ static void rpc_find_round_trip(void **state)
     assert_int_equal(find.query.attrs[1].value.u.i, -3);
     assert_true(find.query.attrs[2].value.u.d == 0.5);
     assert_true(find.query.attrs[3].value.u.b);
+}
+
+#define TEXT(s)                                                                                              \
+    {                                                                                                        \
+        (s), sizeof(s) - 1                                                                                   \
+    }
+/** eq(span.name, "x") */
+#define CALL_PB                                                                                              \
+    "\x0a\x02"                                                                                               \
+    "eq\x12\x0e\x12\x0c\x0a\x04name\x12\x04span\x12\x05\x22\x03\x0a\x01x"
+
+static void rpc_find_carries_a_filter_in_the_form_it_had(void **state)
+{
+    (void)state;
+    static const struct {
+        jg_filter_form form;
+        jaeger_str source;
+    } cases[] = {
+        {JG_FILTER_TEXT, TEXT("name = x or spanCount > 3")},
+        {JG_FILTER_TRACEQL, TEXT("{ name = `x` }")},
+        {JG_FILTER_JSON, TEXT("{\"op\":\"exists\",\"args\":[{\"attr\":{\"key\":\"x\"}}]}")},
+        {JG_FILTER_PB, TEXT(CALL_PB)},
+    };
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
+    const jaeger_filter *filter;
+    jg_rpc_find find;
+    for (size_t i = 0; i < JG_COUNT(cases); i++) {
+        JG_AUTO_BUF jg_buf buf = JG_BUF_INIT(4096);
+        assert_ok(jg_filter_from_source(cases[i].form, cases[i].source, arena, &filter, NULL));
+        assert_int_equal(filter->form, cases[i].form);
+        jg_rpc_write_find(&buf, &(jaeger_trace_query){.limit = 3, .filter = filter});
+        assert_ok(jg_rpc_read_find(JG_RPC_STORAGE, jg_buf_view(&buf), arena, &find, NULL));
+        assert_true(find.has_source && !find.has_filter);
+        assert_int_equal(find.source_form, cases[i].form);
+        assert_true(jg_str_eq(find.source, cases[i].source));
+        assert_ok(jg_rpc_read_find(JG_RPC_V3, jg_buf_view(&buf), arena, &find, NULL));
+        assert_false(find.has_source); /* the field is storage's */
+    }
+    assert_int_equal(jg_filter_from_source(9, JAEGER_STR(""), arena, &filter, NULL), JAEGER_INVALID_ARGUMENT);
 }
 
 static void rpc_find_reads_the_map_of_v2_and_v3(void **state)
@@ -149,7 +189,17 @@ static void rpc_answers_round_trip(void **state)
     jg_buf_clear(&buf);
     jg_rpc_write_caps(&buf, &caps);
     assert_ok(jg_rpc_read_caps(jg_buf_view(&buf), &caps_back, NULL));
-    assert_true(caps_back.same_span_conjunction && !caps_back.without_service_name);
+    assert_true(caps_back.same_span_conjunction && !caps_back.without_service_name && !caps_back.filter);
+    caps.filter = true;
+    jg_buf_clear(&buf);
+    jg_rpc_write_caps(&buf, &caps);
+    assert_ok(jg_rpc_read_caps(jg_buf_view(&buf), &caps_back, NULL));
+    assert_true(caps_back.filter);
+    /* what a server of Jaeger says of its filter is not that it takes ours */
+    jaeger_str jaeger = JAEGER_STR("\x0a\x12\x08\x01\x10\x01\x1a\x0c\x0a\x04span\x12\x02"
+                                   "eq\x12\x00");
+    assert_ok(jg_rpc_read_caps(jaeger, &caps_back, NULL));
+    assert_true(caps_back.without_service_name && !caps_back.filter);
 }
 
 static void rpc_every_truncation_is_an_error_or_a_message(void **state)
@@ -171,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rpc_find_round_trip),
+        cmocka_unit_test(rpc_find_carries_a_filter_in_the_form_it_had),
         cmocka_unit_test(rpc_find_reads_the_map_of_v2_and_v3),
         cmocka_unit_test(rpc_unset_times_are_told_from_1970),
         cmocka_unit_test(rpc_answers_round_trip),
