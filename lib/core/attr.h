@@ -8,6 +8,7 @@
 #define JG_PRINTF(f, a)                 __attribute__((format(printf, f, a)))
 #define JG_MUST_CHECK                   __attribute__((warn_unused_result))
 #define JG_UNUSED                       __attribute__((unused))
+#define JG_TARGET(features)             __attribute__((target(features))) /* of a function for newer processors */
 #define JG_INLINE                       static inline __attribute__((always_inline))
 #define JG_NOINLINE                     __attribute__((noinline))
 #define JG_LIKELY(x)                    __builtin_expect(!!(x), 1)

@@ -30,4 +30,7 @@ JG_INLINE uint64_t jg_fnv1a_64(uint64_t hash, const void *bytes, size_t len)
     return hash;
 }
 
+/** FNV-1a of each text by itself, some at a time. */
+void jg_fnv1a_64_each(const jaeger_str *texts, uint64_t *ret_hashes, size_t count);
+
 #endif

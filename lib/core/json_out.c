@@ -104,31 +104,16 @@ void jg_json_null(jg_json_out *json)
     jg_buf_lit(json->buf, "null");
 }
 
-static size_t u64_text(uint64_t value, char out[20])
-{
-    char reversed[20];
-    size_t n = 0;
-    do
-        reversed[n++] = (char)('0' + value % 10);
-    while (value /= 10);
-    for (size_t i = 0; i < n; i++)
-        out[i] = reversed[n - 1 - i];
-    return n;
-}
-
 static void write_number(jg_json_out *json, uint64_t magnitude, bool minus, bool quoted)
 {
-    char text[24];
-    size_t n = 0;
-    if (quoted)
-        text[n++] = '"';
-    if (minus)
-        text[n++] = '-';
-    n += u64_text(magnitude, text + n);
-    if (quoted)
-        text[n++] = '"';
     before_value(json);
-    jg_buf_append(json->buf, text, n);
+    if (quoted)
+        jg_buf_byte(json->buf, '"');
+    if (minus)
+        jg_buf_byte(json->buf, '-');
+    jg_json_number(json->buf, magnitude);
+    if (quoted)
+        jg_buf_byte(json->buf, '"');
 }
 
 void jg_json_i64(jg_json_out *json, int64_t value)
@@ -212,12 +197,52 @@ static void escape_ascii(jg_buf *buf, uint8_t c)
     }
 }
 
-void jg_json_escape(jg_buf *buf, jaeger_str text, bool html)
+/** Bytes at the top bits of the result may have to be escaped: those of `word` that are below 0x20, above
+ * 0x7f, \ or ", and with `html` < > &. A borrow may mark the neighbour of such a byte, too. */
+JG_INLINE uint64_t escaped_bytes(uint64_t word, bool html)
+{
+    const uint64_t ones = 0x0101010101010101u, quote = '"' * ones, angle = '<' * ones, slash = '\\' * ones;
+    uint64_t marks = word | (word - 0x20 * ones) | ((word ^ slash) - ones);
+    if (html) /* & differs from " in one bit, > from < in another */
+        marks |= (((word & ~(4 * ones)) ^ quote) - ones) | (((word & ~(2 * ones)) ^ angle) - ones);
+    else
+        marks |= (word ^ quote) - ones;
+    return marks & 0x80 * ones;
+}
+
+/** Copy while looking. @return false: something has to be escaped, the copy is of no use */
+static bool copy_plain(uint8_t *to, const uint8_t *from, size_t len, bool html)
+{
+    uint64_t word, marks = 0;
+    if (len >= 8) {
+        for (size_t i = 0; i < len; i += 8) {
+            size_t at = JG_MIN(i, len - 8); /* the last word overlaps the one before */
+            memcpy(&word, from + at, 8);
+            memcpy(to + at, &word, 8);
+            marks |= escaped_bytes(word, html);
+        }
+        return !marks;
+    }
+    if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + len - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+        return !escaped_bytes((uint64_t)last << 32 | first, html);
+    }
+    word = 0x2020202020202020u;
+    for (size_t i = 0; i < len; i++) {
+        to[i] = from[i];
+        word = word << 8 | from[i];
+    }
+    return !escaped_bytes(word, html);
+}
+
+static void escape(jg_buf *buf, jaeger_str text, bool html)
 {
     const uint8_t *s = (const uint8_t *)text.ptr;
     size_t from = 0, i = 0;
-    if (text.len == 0)
-        return; /* ptr may be NULL */
     while (i < text.len) {
         uint8_t c = s[i];
         if (JG_LIKELY(c >= 0x20 && c < 0x80 && c != '"' && c != '\\' &&
@@ -244,4 +269,31 @@ void jg_json_escape(jg_buf *buf, jaeger_str text, bool html)
         from = i;
     }
     jg_buf_append(buf, s + from, text.len - from);
+}
+
+void jg_json_escape(jg_buf *buf, jaeger_str text, bool html)
+{
+    if (!text.len || !jg_buf_reserve(buf, text.len))
+        return; /* ptr may be NULL */
+    if (copy_plain(buf->data + buf->len, (const uint8_t *)text.ptr, text.len, html))
+        buf->len += text.len;
+    else
+        escape(buf, text, html);
+}
+
+void jg_json_number(jg_buf *buf, uint64_t value)
+{
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+        "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+        "8081828384858687888990919293949596979899";
+    char text[20];
+    size_t at = sizeof text;
+    for (; value >= 100; value /= 100)
+        memcpy(text + (at -= 2), pairs + value % 100 * 2, 2);
+    if (value >= 10)
+        memcpy(text + (at -= 2), pairs + value * 2, 2);
+    else
+        text[--at] = (char)('0' + value);
+    jg_buf_append(buf, text + at, sizeof text - at);
 }

@@ -55,6 +55,8 @@ void jg_json_base64(jg_json_out *json, jaeger_str bytes);
 void jg_json_raw(jg_json_out *json, jaeger_str text);
 /** Only the escaped characters, without quotes or commas. */
 void jg_json_escape(jg_buf *buf, jaeger_str text, bool html);
+/** Only the digits. */
+void jg_json_number(jg_buf *buf, uint64_t value);
 
 #define jg_json_key_lit(json, literal) jg_json_key((json), JAEGER_STR(literal))
 

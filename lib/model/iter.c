@@ -109,6 +109,11 @@ static jaeger_value value_read(const uint8_t *bytes, size_t len)
 jaeger_attr jg_attr_read(jaeger_str key_value)
 {
     jaeger_attr attr = {.key = {"", 0}, .raw = key_value};
+    if (JG_LIKELY(
+            jg_attr_read_plain((const uint8_t *)key_value.ptr, key_value.len, &attr.key, &attr.value.u.s))) {
+        attr.value.type = JAEGER_VALUE_STRING;
+        return attr;
+    }
     jg_pb pb = jg_pb_of_str(key_value);
     jg_pb_field f;
     while (jg_pb_next(&pb, &f)) {

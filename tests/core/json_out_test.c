@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/json_out.h"
 #include "support/test.h"
+#include <stdio.h>
 
 static void json_places_commas(void **state)
 {
@@ -63,6 +64,49 @@ static void json_escapes(void **state)
     }
 }
 
+/** Every byte at every place of texts shorter and longer than a machine word. */
+static void json_escapes_wherever_they_stand(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 20; len++)
+        for (size_t at = 0; at < len; at++)
+            for (unsigned c = 0; c < 0x80; c++)
+                for (int html = 0; html < 2; html++) {
+                    char text[20], want[64], one[8];
+                    JG_AUTO_BUF jg_buf buf = JG_BUF_INIT(4096);
+                    memset(text, 'x', len);
+                    text[at] = (char)c;
+                    bool plain = c >= 0x20 && c != '"' && c != '\\' && !(html && strchr("<>&", (int)c));
+                    static const char pairs[] = "\"\"\\\\\nn\rr\tt\bb\ff";
+                    (void)snprintf(one, sizeof one, plain ? "%c" : "\\u%04x", c);
+                    for (size_t i = 0; pairs[i]; i += 2)
+                        if ((unsigned)pairs[i] == c)
+                            (void)snprintf(one, sizeof one, "\\%c", pairs[i + 1]);
+                    (void)snprintf(want, sizeof want, "%.*s%s%.*s", (int)at, text, one, (int)(len - at - 1),
+                                   text + at + 1);
+                    jg_json_escape(&buf, (jaeger_str){text, len}, html);
+                    assert_str(jg_buf_view(&buf), want);
+                }
+}
+
+static void json_whole_numbers(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n && n < UINT64_MAX / 7; n *= 7) {
+        char want[24];
+        JG_AUTO_BUF jg_buf buf = JG_BUF_INIT(64);
+        (void)snprintf(want, sizeof want, "%llu", (unsigned long long)n);
+        jg_json_number(&buf, n);
+        assert_str(jg_buf_view(&buf), want);
+    }
+    static const char want[] = "09109910018446744073709551615";
+    static const uint64_t numbers[] = {0, 9, 10, 99, 100, UINT64_MAX};
+    JG_AUTO_BUF jg_buf buf = JG_BUF_INIT(64);
+    for (size_t i = 0; i < JG_COUNT(numbers); i++)
+        jg_json_number(&buf, numbers[i]);
+    assert_str(jg_buf_view(&buf), want);
+}
+
 static void json_numbers_have_the_shortest_form(void **state)
 {
     (void)state;
@@ -98,10 +142,9 @@ static void json_numbers_have_the_shortest_form(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_places_commas),
-        cmocka_unit_test(json_indents_like_encoding_json),
-        cmocka_unit_test(json_escapes),
-        cmocka_unit_test(json_numbers_have_the_shortest_form),
+        cmocka_unit_test(json_places_commas), cmocka_unit_test(json_indents_like_encoding_json),
+        cmocka_unit_test(json_escapes),       cmocka_unit_test(json_escapes_wherever_they_stand),
+        cmocka_unit_test(json_whole_numbers), cmocka_unit_test(json_numbers_have_the_shortest_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
