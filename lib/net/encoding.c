@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/str.h"
 #include "net/encoding_codec.h"
+#include "net/gzip.h"
 #include <lz4frame.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -146,6 +147,20 @@ static jaeger_status encode_zlib(jaeger_str in, int level, int bits, jg_buf *out
     }
     (void)deflateEnd(&z);
     return status;
+}
+
+static jaeger_status encode_gzip(jaeger_str in, int level, jg_buf *out, jaeger_error *err)
+{
+    if (level != 1)
+        return encode_zlib(in, level, GZIP_BITS, out, err);
+    jg_gzip *gzip = jg_gzip_new();
+    if (!gzip)
+        return jg_fail_oom(err);
+    jg_gzip_begin(gzip, out);
+    jg_gzip_add(gzip, in);
+    jg_gzip_end(gzip);
+    jg_gzip_free(gzip);
+    return out->failed ? jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "gzip: output too large") : JAEGER_OK;
 }
 
 /* ---- zstd
@@ -337,7 +352,7 @@ jaeger_status jg_encode(jaeger_str name, int level, jaeger_str in, jg_buf *out, 
         jg_buf_str(out, in);
         return out->failed ? jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "output too large") : JAEGER_OK;
     case GZIP:
-        return encode_zlib(in, level, GZIP_BITS, out, err);
+        return encode_gzip(in, level, out, err);
     case ZLIB:
         return encode_zlib(in, level, ZLIB_BITS, out, err);
     case ZSTD:

@@ -20,10 +20,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     jaeger_error err = {0};
     if (jg_decode(name, in, &out, &err) != JAEGER_OK)
         return 0;
-    jg_buf packed JG_AUTO_BUF = JG_BUF_INIT(1u << 20), back JG_AUTO_BUF = JG_BUF_INIT(100000);
-    if (jg_encode(name, 0, jg_buf_view(&out), &packed, &err) != JAEGER_OK ||
-        jg_decode(name, jg_buf_view(&packed), &back, &err) != JAEGER_OK ||
-        !jg_str_eq(jg_buf_view(&out), jg_buf_view(&back)))
-        abort();
+    for (int level = 0; level < 2; level++) {
+        jg_buf packed JG_AUTO_BUF = JG_BUF_INIT(1u << 20), back JG_AUTO_BUF = JG_BUF_INIT(100000);
+        if (jg_encode(name, level, jg_buf_view(&out), &packed, &err) != JAEGER_OK ||
+            jg_decode(name, jg_buf_view(&packed), &back, &err) != JAEGER_OK ||
+            !jg_str_eq(jg_buf_view(&out), jg_buf_view(&back)))
+            abort();
+    }
     return 0;
 }

@@ -142,35 +142,55 @@ static bool take_field(jg_os_span_writer *w, const jaeger_attr *attr)
 
 /* ---- values ---- */
 
-static void put_hex(jg_json_out *j, jaeger_str bytes)
+static void put_text(jg_buf *out, jaeger_str text)
 {
-    jg_json_hex(j, (const uint8_t *)bytes.ptr, bytes.len);
+    jg_buf_byte(out, '"');
+    jg_json_escape(out, text, true);
+    jg_buf_byte(out, '"');
 }
 
-static void put_value(jg_os_span_writer *w, jg_json_out *j, const jaeger_value *value)
+static void put_hex(jg_buf *out, const void *bytes, size_t n)
 {
+    if (jg_buf_reserve(out, 2 * n)) {
+        jg_hex_encode(bytes, n, (char *)out->data + out->len);
+        out->len += 2 * n;
+    }
+}
+
+static void put_int(jg_buf *out, int64_t value)
+{
+    if (value < 0)
+        jg_buf_byte(out, '-');
+    jg_json_number(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+static void put_value(jg_os_span_writer *w, jg_buf *out, const jaeger_value *value)
+{
+    jg_json_out json = {.buf = out};
     switch (value->type) {
     case JAEGER_VALUE_BOOL:
-        jg_json_bool(j, value->u.b);
+        jg_buf_str(out, value->u.b ? JAEGER_STR("true") : JAEGER_STR("false"));
         break;
     case JAEGER_VALUE_INT:
-        jg_json_i64(j, value->u.i);
+        put_int(out, value->u.i);
         break;
     case JAEGER_VALUE_DOUBLE:
-        jg_json_double(j, value->u.d, 1);
+        jg_json_double(&json, value->u.d, 1);
         break;
     case JAEGER_VALUE_BYTES:
-        put_hex(j, value->u.s);
+        jg_buf_byte(out, '"');
+        put_hex(out, value->u.s.ptr, value->u.s.len);
+        jg_buf_byte(out, '"');
         break;
     case JAEGER_VALUE_ARRAY:
     case JAEGER_VALUE_MAP:
         jg_buf_clear(&w->text);
         jg_value_text(&w->text, value);
-        j->buf->failed |= w->text.failed;
-        jg_json_str(j, jg_buf_view(&w->text));
+        out->failed |= w->text.failed;
+        put_text(out, jg_buf_view(&w->text));
         break;
     default:
-        jg_json_str(j, value->type == JAEGER_VALUE_STRING ? value->u.s : JAEGER_STR(""));
+        put_text(out, value->type == JAEGER_VALUE_STRING ? value->u.s : JAEGER_STR(""));
         break;
     }
 }
@@ -191,153 +211,161 @@ static jaeger_str type_name(jaeger_value_type type)
     }
 }
 
-static void put_tag(jg_os_span_writer *w, jg_json_out *j, const jaeger_attr *attr)
+static void put_tag(jg_os_span_writer *w, jg_buf *out, const jaeger_attr *attr)
 {
-    jg_json_object(j);
-    jg_json_key_lit(j, "key");
-    jg_json_str(j, attr->key);
-    jg_json_key_lit(j, "type");
-    jg_json_str(j, type_name(attr->value.type));
-    jg_json_key_lit(j, "value");
-    put_value(w, j, &attr->value);
-    jg_json_end(j);
+    jg_buf_lit(out, "{\"key\":\"");
+    jg_json_escape(out, attr->key, true);
+    if (JG_LIKELY(attr->value.type == JAEGER_VALUE_STRING)) {
+        jg_buf_lit(out, "\",\"type\":\"string\",\"value\":\"");
+        jg_json_escape(out, attr->value.u.s, true);
+        jg_buf_lit(out, "\"}");
+        return;
+    }
+    jg_buf_lit(out, "\",\"type\":\"");
+    jg_buf_str(out, type_name(attr->value.type));
+    jg_buf_lit(out, "\",\"value\":");
+    put_value(w, out, &attr->value);
+    jg_buf_byte(out, '}');
+}
+
+static void put_fields(jg_os_span_writer *w, jg_buf *out)
+{
+    jg_buf_lit(out, ",\"tag\":");
+    for (size_t i = 0; i < w->field_count; i++) {
+        jg_buf_byte(out, i ? ',' : '{');
+        put_text(out, w->fields[i].key);
+        jg_buf_byte(out, ':');
+        put_value(w, out, &w->fields[i].value);
+    }
+    jg_buf_byte(out, '}');
 }
 
 /** "tags": [...], and "tag": {...} if there are fields. */
-static void put_tags(jg_os_span_writer *w, jg_json_out *j, jg_v1_tags tags)
+static void put_tags(jg_os_span_writer *w, jg_buf *out, jg_v1_tags tags)
 {
     jaeger_attr attr;
+    bool any = false;
     w->field_count = 0;
-    jg_json_key_lit(j, "tags");
-    jg_json_array(j);
-    while (jg_v1_next(&tags, &attr))
-        if (!take_field(w, &attr))
-            put_tag(w, j, &attr);
-    jg_json_end(j);
-    if (!w->field_count)
-        return;
-    jg_json_key_lit(j, "tag");
-    jg_json_object(j);
-    for (size_t i = 0; i < w->field_count; i++) {
-        jg_json_key(j, w->fields[i].key);
-        put_value(w, j, &w->fields[i].value);
+    jg_buf_lit(out, "\"tags\":[");
+    while (jg_v1_next(&tags, &attr)) {
+        if (take_field(w, &attr))
+            continue;
+        if (any)
+            jg_buf_byte(out, ',');
+        any = true;
+        put_tag(w, out, &attr);
     }
-    jg_json_end(j);
+    jg_buf_byte(out, ']');
+    if (w->field_count)
+        put_fields(w, out);
 }
 
 /* ---- parts of a span ---- */
 
-static void put_process(jg_os_span_writer *w, jg_json_out *j, const jaeger_span_group *group)
+static void put_process(jg_os_span_writer *w, jg_buf *out, const jaeger_span_group *group)
 {
     if (w->group != group) {
         jg_buf_clear(&w->process);
-        jg_json_out process = {.buf = &w->process, .html = true};
-        jg_json_object(&process);
-        jg_json_key_lit(&process, "serviceName");
-        jg_json_str(&process, jg_v1_service(group));
-        put_tags(w, &process, jg_v1_process_tags(group));
-        jg_json_end(&process);
+        jg_buf_lit(&w->process, "{\"serviceName\":");
+        put_text(&w->process, jg_v1_service(group));
+        jg_buf_byte(&w->process, ',');
+        put_tags(w, &w->process, jg_v1_process_tags(group));
+        jg_buf_byte(&w->process, '}');
         w->group = jg_buf_ok(&w->process) ? group : NULL;
-        j->buf->failed |= w->process.failed;
+        out->failed |= w->process.failed;
     }
-    jg_json_key_lit(j, "process");
-    jg_json_raw(j, jg_buf_view(&w->process));
+    jg_buf_lit(out, ",\"process\":");
+    jg_buf_str(out, jg_buf_view(&w->process));
 }
 
-static void put_references(jg_json_out *j, const jaeger_span *span)
+static void put_references(jg_buf *out, const jaeger_span *span)
 {
     jg_v1_refs refs = jg_v1_span_refs(span);
     jg_v1_ref ref;
     bool any = false;
-    jg_json_key_lit(j, "references");
+    jg_buf_lit(out, ",\"references\":");
     while (jg_v1_next_ref(&refs, &ref)) {
-        if (!any)
-            jg_json_array(j);
+        jg_buf_byte(out, any ? ',' : '[');
         any = true;
-        jg_json_object(j);
-        jg_json_key_lit(j, "refType");
-        jg_json_str(j, ref.follows_from ? JAEGER_STR("FOLLOWS_FROM") : JAEGER_STR("CHILD_OF"));
-        jg_json_key_lit(j, "traceID");
-        jg_json_hex(j, ref.trace_id, 16);
-        jg_json_key_lit(j, "spanID");
-        jg_json_hex(j, ref.span_id, 8);
-        jg_json_end(j);
+        jg_buf_lit(out, "{\"refType\":\"");
+        jg_buf_str(out, ref.follows_from ? JAEGER_STR("FOLLOWS_FROM") : JAEGER_STR("CHILD_OF"));
+        jg_buf_lit(out, "\",\"traceID\":\"");
+        put_hex(out, ref.trace_id, 16);
+        jg_buf_lit(out, "\",\"spanID\":\"");
+        put_hex(out, ref.span_id, 8);
+        jg_buf_lit(out, "\"}");
     }
-    if (any)
-        jg_json_end(j);
-    else
-        jg_json_null(j);
+    jg_buf_str(out, any ? JAEGER_STR("]") : JAEGER_STR("null"));
 }
 
-static void put_log(jg_os_span_writer *w, jg_json_out *j, const jaeger_event *event)
+static void put_log(jg_os_span_writer *w, jg_buf *out, const jaeger_event *event)
 {
     jg_v1_tags fields = jg_v1_log_fields(event);
     jaeger_attr attr;
-    jg_json_object(j);
-    jg_json_key_lit(j, "timestamp");
-    jg_json_u64(j, event->time_unix_ns / JG_NS_PER_US);
-    jg_json_key_lit(j, "fields");
-    jg_json_array(j);
-    while (jg_v1_next(&fields, &attr))
-        put_tag(w, j, &attr);
-    jg_json_end(j);
-    jg_json_end(j);
+    bool any = false;
+    jg_buf_lit(out, "{\"timestamp\":");
+    jg_json_number(out, event->time_unix_ns / JG_NS_PER_US);
+    jg_buf_lit(out, ",\"fields\":[");
+    while (jg_v1_next(&fields, &attr)) {
+        if (any)
+            jg_buf_byte(out, ',');
+        any = true;
+        put_tag(w, out, &attr);
+    }
+    jg_buf_lit(out, "]}");
 }
 
-static void put_logs(jg_os_span_writer *w, jg_json_out *j, const jaeger_span *span)
+static void put_logs(jg_os_span_writer *w, jg_buf *out, const jaeger_span *span)
 {
     jaeger_iter events = jaeger_span_events(span);
     jaeger_event event;
     bool any = false;
-    jg_json_key_lit(j, "logs");
+    jg_buf_lit(out, ",\"logs\":");
     while (jaeger_next_event(&events, &event)) {
-        if (!any)
-            jg_json_array(j);
+        jg_buf_byte(out, any ? ',' : '[');
         any = true;
-        put_log(w, j, &event);
+        put_log(w, out, &event);
     }
-    if (any)
-        jg_json_end(j);
-    else
-        jg_json_null(j);
+    jg_buf_str(out, any ? JAEGER_STR("]") : JAEGER_STR("null"));
 }
 
-static void put_head(jg_json_out *j, const jaeger_span *span)
+static void put_head(jg_buf *out, const jaeger_span *span)
 {
     int64_t duration_ns = jg_v1_duration_ns(span);
-    jg_json_key_lit(j, "traceID");
-    jg_json_hex(j, span->trace_id, 16);
-    jg_json_key_lit(j, "spanID");
-    jg_json_hex(j, span->span_id, 8);
+    jg_buf_lit(out, "{\"traceID\":\"");
+    put_hex(out, span->trace_id, 16);
+    jg_buf_lit(out, "\",\"spanID\":\"");
+    put_hex(out, span->span_id, 8);
     if (!jg_id_is_zero(span->parent_span_id, 8)) {
-        jg_json_key_lit(j, "parentSpanID");
-        jg_json_hex(j, span->parent_span_id, 8);
+        jg_buf_lit(out, "\",\"parentSpanID\":\"");
+        put_hex(out, span->parent_span_id, 8);
     }
+    jg_buf_lit(out, "\",");
     if (span->flags) {
-        jg_json_key_lit(j, "flags");
-        jg_json_u64(j, span->flags);
+        jg_buf_lit(out, "\"flags\":");
+        jg_json_number(out, span->flags);
+        jg_buf_byte(out, ',');
     }
-    jg_json_key_lit(j, "operationName");
-    jg_json_str(j, span->name);
-    put_references(j, span);
-    jg_json_key_lit(j, "startTime");
-    jg_json_u64(j, span->start_unix_ns / JG_NS_PER_US);
-    jg_json_key_lit(j, "startTimeMillis");
-    jg_json_u64(j, span->start_unix_ns / JG_NS_PER_MS);
-    jg_json_key_lit(j, "duration");
-    jg_json_u64(j, duration_ns > 0 ? (uint64_t)duration_ns / JG_NS_PER_US : 0);
+    jg_buf_lit(out, "\"operationName\":");
+    put_text(out, span->name);
+    put_references(out, span);
+    jg_buf_lit(out, ",\"startTime\":");
+    jg_json_number(out, span->start_unix_ns / JG_NS_PER_US);
+    jg_buf_lit(out, ",\"startTimeMillis\":");
+    jg_json_number(out, span->start_unix_ns / JG_NS_PER_MS);
+    jg_buf_lit(out, ",\"duration\":");
+    jg_json_number(out, duration_ns > 0 ? (uint64_t)duration_ns / JG_NS_PER_US : 0);
+    jg_buf_byte(out, ',');
 }
 
 void jg_os_put_span(jg_os_span_writer *w, jg_buf *out, const jaeger_span *span)
 {
-    jg_json_out j = {.buf = out, .html = true};
     jaeger_arena_reset(w->arena);
-    jg_json_object(&j);
-    put_head(&j, span);
-    put_tags(w, &j, jg_v1_span_tags(span, JG_V1_STORAGE));
-    put_logs(w, &j, span);
-    put_process(w, &j, span->group);
-    jg_json_end(&j);
+    put_head(out, span);
+    put_tags(w, out, jg_v1_span_tags(span, JG_V1_STORAGE));
+    put_logs(w, out, span);
+    put_process(w, out, span->group);
+    jg_buf_byte(out, '}');
 }
 
 size_t jg_os_span_id(char out[JG_OS_ID_BYTES], const jaeger_span *span, jaeger_str document)
