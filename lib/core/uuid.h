@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Random UUIDs, version 4 of RFC 9562: service.instance.id.
+ * UUIDs of RFC 9562: random ones (version 4), and ones that sort by time (version 7).
  */
 #ifndef JG_CORE_UUID_H
 #define JG_CORE_UUID_H
@@ -8,5 +8,7 @@
 
 /** "f81d4fae-7dec-41d0-a765-00a0c91e6bf6". */
 void jg_uuid_make(char ret[JG_UUID_CHARS + 1]);
+/** Begins with the milliseconds since 1970. */
+void jg_uuid_make_v7(char ret[JG_UUID_CHARS + 1]);
 
 #endif

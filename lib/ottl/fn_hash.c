@@ -4,6 +4,7 @@
 #include "core/arena.h"
 #include "core/hash.h"
 #include "core/str.h"
+#include "core/uuid.h"
 #include "ottl/node.h"
 #include <openssl/evp.h>
 
@@ -107,16 +108,129 @@ static bool hex(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value *ret)
     }
 }
 
-static bool base64_encode(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value *ret)
+/* MurmurHash3 of A. Appleby (public domain), x86_32 and x64_128, seed 0. */
+
+static uint64_t rotl(uint64_t x, int n, int width)
+{
+    uint64_t mask = width == 64 ? UINT64_MAX : UINT32_MAX;
+    return (x << n | (x & mask) >> (width - n)) & mask;
+}
+
+/* `n` bytes, at most 8, the first one lowest. */
+static uint64_t read_le(const char *at, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; i++)
+        v |= (uint64_t)(uint8_t)at[i] << 8 * i;
+    return v;
+}
+
+static void write_le(uint8_t *at, uint64_t v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        at[i] = (uint8_t)(v >> 8 * i);
+}
+
+static uint32_t mix_32(uint32_t k)
+{
+    return (uint32_t)rotl(k * 0xcc9e2d51u, 15, 32) * 0x1b873593u;
+}
+
+static bool murmur3(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value *ret)
 {
     jaeger_str text;
+    uint32_t h = 0;
+    uint8_t bytes[4];
     if (!jg_ottl_arg_str(e, call, 0, &text))
         return false;
+    size_t at = 0;
+    for (; text.len - at >= 4; at += 4)
+        h = (uint32_t)rotl(h ^ mix_32((uint32_t)read_le(text.ptr + at, 4)), 13, 32) * 5 + 0xe6546b64u;
+    h ^= mix_32((uint32_t)read_le(text.ptr + at, text.len - at)) ^ (uint32_t)text.len;
+    h = (h ^ h >> 16) * 0x85ebca6bu;
+    h = (h ^ h >> 13) * 0xc2b2ae35u;
+    write_le(bytes, h ^ h >> 16, sizeof bytes);
+    return put_hex(e, bytes, sizeof bytes, ret);
+}
+
+static uint64_t finish_64(uint64_t k)
+{
+    k = (k ^ k >> 33) * 0xff51afd7ed558ccdull;
+    k = (k ^ k >> 33) * 0xc4ceb9fe1a85ec53ull;
+    return k ^ k >> 33;
+}
+
+static bool murmur3_128(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value *ret)
+{
+    const uint64_t c1 = 0x87c37b91114253d5ull, c2 = 0x4cf5ad432745937full;
+    uint64_t h1 = 0, h2 = 0;
+    jaeger_str text;
+    uint8_t bytes[16];
+    if (!jg_ottl_arg_str(e, call, 0, &text))
+        return false;
+    size_t at = 0;
+    for (; text.len - at >= 16; at += 16) {
+        h1 ^= rotl(read_le(text.ptr + at, 8) * c1, 31, 64) * c2;
+        h1 = (rotl(h1, 27, 64) + h2) * 5 + 0x52dce729;
+        h2 ^= rotl(read_le(text.ptr + at + 8, 8) * c2, 33, 64) * c1;
+        h2 = (rotl(h2, 31, 64) + h1) * 5 + 0x38495ab5;
+    }
+    size_t rest = text.len - at;
+    if (rest > 8)
+        h2 ^= rotl(read_le(text.ptr + at + 8, rest - 8) * c2, 33, 64) * c1;
+    h1 ^= rotl(read_le(text.ptr + at, JG_MIN(rest, 8)) * c1, 31, 64) * c2;
+    h1 ^= text.len;
+    h2 ^= text.len;
+    h1 += h2;
+    h2 += h1;
+    h1 = finish_64(h1);
+    h2 = finish_64(h2);
+    h1 += h2;
+    h2 += h1;
+    write_le(bytes, h1, 8);
+    write_le(bytes + 8, h2, 8);
+    return put_hex(e, bytes, sizeof bytes, ret);
+}
+
+static bool put_uuid(jg_ottl_eval *e, void (*make)(char *), jg_ottl_value *ret)
+{
+    char text[JG_UUID_CHARS + 1];
+    make(text);
+    *ret = jg_ottl_of_str(jaeger_arena_str(e->arena, (jaeger_str){text, JG_UUID_CHARS}));
+    return ret->u.s.ptr || jg_ottl_fail(e, "out of memory");
+}
+
+static bool uuid(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value *ret)
+{
+    (void)call;
+    return put_uuid(e, jg_uuid_make, ret);
+}
+
+static bool uuid_v7(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value *ret)
+{
+    (void)call;
+    return put_uuid(e, jg_uuid_make_v7, ret);
+}
+
+static bool base64_encode(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value *ret)
+{
+    jaeger_str text, variant = JAEGER_STR("base64");
+    if (!jg_ottl_arg_str(e, call, 0, &text) ||
+        (!jg_ottl_arg_is_absent(call, 1) && !jg_ottl_arg_str(e, call, 1, &variant)))
+        return false;
+    bool is_raw = jg_str_is(variant, "base64-raw") || jg_str_is(variant, "base64-raw-url");
+    bool is_url = jg_str_is(variant, "base64-url") || jg_str_is(variant, "base64-raw-url");
+    if (!is_raw && !is_url && !jg_str_is(variant, "base64"))
+        return jg_ottl_fail(e, "Base64Encode: unsupported base64 variant: %.*s", JAEGER_STR_ARGS(variant));
     size_t n = jg_base64_size(text.len);
     char *out = jaeger_arena_alloc(e->arena, n + 1);
     if (!out)
         return jg_ottl_fail(e, "out of memory");
     jg_base64_encode((const uint8_t *)text.ptr, text.len, out);
+    for (size_t i = 0; i < n && is_url; i++)
+        out[i] = (char)(out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i]);
+    while (is_raw && n && out[n - 1] == '=')
+        n--;
     *ret = jg_ottl_of_str((jaeger_str){out, n});
     return true;
 }
@@ -159,7 +273,11 @@ const jg_ottl_fn jg_ottl_hash_fns[] = {{"MD5", "target", md5, 0},
                                        {"XXH3", "target", xxh3, 0},
                                        {"XXH128", "target", xxh128, 0},
                                        {"Hex", "target", hex, 0},
-                                       {"Base64Encode", "target", base64_encode, 0},
+                                       {"Murmur3Hash", "target", murmur3, 0},
+                                       {"Murmur3Hash128", "target", murmur3_128, 0},
+                                       {"UUID", "", uuid, 0},
+                                       {"UUIDv7", "", uuid_v7, 0},
+                                       {"Base64Encode", "target,variant?", base64_encode, 0},
                                        {"Base64Decode", "target", base64_decode, 0},
                                        {"Decode", "target,encoding", decode, 0},
                                        {0}};

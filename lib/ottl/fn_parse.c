@@ -11,6 +11,7 @@
 #include "model/otlp_fields.h"
 #include "ottl/node.h"
 #include <arpa/inet.h>
+#include <openssl/evp.h>
 
 /* ---- JSON ---- */
 
@@ -248,6 +249,91 @@ static bool is_in_cidr(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value 
     return true;
 }
 
+/* The hash of a flow, version 1 of https://github.com/corelight/community-id-spec. */
+
+typedef struct flow_end {
+    uint8_t address[16];
+    unsigned bytes;
+    uint16_t port;
+} flow_end;
+
+static bool read_end(jg_ottl_eval *e, const jg_ottl_node *call, size_t at, flow_end *ret)
+{
+    jaeger_str text;
+    int64_t port;
+    uint8_t address[16];
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (!jg_ottl_arg_str(e, call, at, &text) || !jg_ottl_arg_int(e, call, at + 1, &port))
+        return false;
+    if (port < 0 || port > 65535)
+        return jg_ottl_fail(e, "CommunityID: a port must be between 0 and 65535");
+    if (!read_address(text, address))
+        return jg_ottl_fail(e, "CommunityID: invalid IP");
+    *ret = (flow_end){.bytes = memcmp(address, mapped, sizeof mapped) ? 16 : 4, .port = (uint16_t)port};
+    memcpy(ret->address, address + 16 - ret->bytes, ret->bytes);
+    return true;
+}
+
+/* @return 0: unknown */
+static uint8_t protocol_number(jaeger_str name)
+{
+    static const struct {
+        const char *name;
+        uint8_t number;
+    } known[] = {{"ICMP", 1}, {"TCP", 6}, {"UDP", 17}, {"RSVP", 46}, {"ICMP6", 58}, {"SCTP", 132}};
+    for (size_t i = 0; i < JG_COUNT(known); i++)
+        if (jg_str_is(name, known[i].name))
+            return known[i].number;
+    return 0;
+}
+
+static int compare_ends(const flow_end *a, const flow_end *b)
+{
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? -1 : 1;
+    int order = memcmp(a->address, b->address, a->bytes);
+    return order ? order : (int)a->port - (int)b->port;
+}
+
+static bool hash_flow(jg_ottl_eval *e, const flow_end *from, const flow_end *to, uint8_t protocol,
+                      uint16_t seed, jg_ottl_value *ret)
+{
+    uint8_t bytes[2 + 16 + 16 + 2 + 4], sha[EVP_MAX_MD_SIZE], *at = bytes;
+    unsigned n;
+    char text[64] = "1:";
+    *at++ = (uint8_t)(seed >> 8);
+    *at++ = (uint8_t)seed;
+    at = (uint8_t *)mempcpy(mempcpy(at, from->address, from->bytes), to->address, to->bytes);
+    const uint8_t tail[] = {
+        protocol,         0, (uint8_t)(from->port >> 8), (uint8_t)from->port, (uint8_t)(to->port >> 8),
+        (uint8_t)to->port};
+    at = (uint8_t *)mempcpy(at, tail, sizeof tail);
+    if (!EVP_Digest(bytes, (size_t)(at - bytes), sha, &n, EVP_sha1(), NULL))
+        return jg_ottl_fail(e, "CommunityID: not available");
+    jg_base64_encode(sha, n, text + 2);
+    *ret = jg_ottl_of_str(jaeger_arena_str(e->arena, (jaeger_str){text, 2 + jg_base64_size(n)}));
+    return ret->u.s.ptr || jg_ottl_fail(e, "out of memory");
+}
+
+static bool community_id(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value *ret)
+{
+    flow_end source, destination;
+    jaeger_str name = JAEGER_STR("TCP");
+    int64_t seed = 0;
+    if (!read_end(e, call, 0, &source) || !read_end(e, call, 2, &destination) ||
+        (!jg_ottl_arg_is_absent(call, 4) && !jg_ottl_arg_str(e, call, 4, &name)) ||
+        (!jg_ottl_arg_is_absent(call, 5) && !jg_ottl_arg_int(e, call, 5, &seed)))
+        return false;
+    uint8_t protocol = protocol_number(name);
+    if (!protocol)
+        return jg_ottl_fail(e, "CommunityID: unsupported protocol");
+    if (seed < 0 || seed > 65535)
+        return jg_ottl_fail(e, "CommunityID: the seed must be between 0 and 65535");
+    bool swap = compare_ends(&source, &destination) > 0; /* both ways of a flow have one id */
+    return hash_flow(e, swap ? &destination : &source, swap ? &source : &destination, protocol,
+                     (uint16_t)seed, ret);
+}
+
 /* ---- the rest ---- */
 
 static bool parse_int(jg_ottl_eval *e, const jg_ottl_node *call, jg_ottl_value *ret)
@@ -337,6 +423,7 @@ const jg_ottl_fn jg_ottl_parse_fns[] = {
     {"ParseJSON", "target", parse_json, 0},
     {"URL", "uri", parse_url, 0},
     {"IsInCIDR", "target,networks", is_in_cidr, 0},
+    {"CommunityID", "source_ip,source_port,destination_ip,destination_port,protocol?,seed?", community_id, 0},
     {"ParseInt", "target,base", parse_int, 0},
     {"ParseKeyValue", "target,delimiter?,pair_delimiter?", parse_key_value, 0},
     {"ToKeyValueString", "target,delimiter?,pair_delimiter?", to_key_value, 0},

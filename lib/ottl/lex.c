@@ -104,7 +104,7 @@ jg_ottl_token jg_ottl_lex(jaeger_str in, size_t *at)
     return token(in, JG_OTTL_SIGN, from, end);
 }
 
-static size_t put_rune(char *out, uint32_t rune)
+size_t jg_ottl_put_rune(char *out, uint32_t rune)
 {
     if (rune < 0x80) {
         out[0] = (char)rune;
@@ -159,7 +159,7 @@ bool jg_ottl_unescape(jaeger_str raw, char *out, size_t *ret_len)
             if (digits == 2)
                 out[n++] = (char)code;
             else
-                n += put_rune(out + n, code);
+                n += jg_ottl_put_rune(out + n, code);
             i += digits;
         } else {
             return false;

@@ -29,4 +29,7 @@ jg_ottl_token jg_ottl_lex(jaeger_str in, size_t *at);
 /** Resolve the escapes of a TEXT; `out` has room for raw.len bytes. @return false: an unknown escape */
 bool jg_ottl_unescape(jaeger_str raw, char *out, size_t *ret_len);
 
+/** A character as UTF-8. @param out room for 4 bytes @return how many */
+size_t jg_ottl_put_rune(char *out, uint32_t rune);
+
 #endif

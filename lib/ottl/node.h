@@ -89,7 +89,8 @@ const jg_ottl_fn *jg_ottl_fn_find(jaeger_str name);
 /** Names that begin as `name` does, with commas between; as many as fit. */
 void jg_ottl_fn_list(jaeger_str name, char *out, size_t size);
 extern const jg_ottl_fn jg_ottl_text_fns[], jg_ottl_type_fns[], jg_ottl_time_fns[], jg_ottl_list_fns[],
-    jg_ottl_hash_fns[], jg_ottl_parse_fns[]; /* each ends with a NULL name */
+    jg_ottl_hash_fns[], jg_ottl_parse_fns[], jg_ottl_format_fns[], jg_ottl_csv_fns[],
+    jg_ottl_map_fns[]; /* each ends with a NULL name */
 
 /* ---- evaluating: false means a failure with e->err set ---- */
 

@@ -304,6 +304,20 @@ static jg_ottl_node *parse_path(parser *p)
     return parse_keys(p, node) ? node : NULL;
 }
 
+/* key_path, keyPath and KeyPath are one name, as in the Collector. */
+static bool is_same_name(jaeger_str a, jaeger_str b)
+{
+    size_t i = 0, k = 0;
+    for (;; i++, k++) {
+        i += i < a.len && a.ptr[i] == '_';
+        k += k < b.len && b.ptr[k] == '_';
+        if (i >= a.len || k >= b.len)
+            return i >= a.len && k >= b.len;
+        if (!jg_str_eq_nocase((jaeger_str){a.ptr + i, 1}, (jaeger_str){b.ptr + k, 1}))
+            return false;
+    }
+}
+
 /* The parameter called `name`, or number `at` with an empty name; its place, or -1. */
 static int find_param(const char *params, jaeger_str name, size_t at, bool *ret_optional)
 {
@@ -313,7 +327,7 @@ static int find_param(const char *params, jaeger_str name, size_t at, bool *ret_
         rest = jg_str_skip(rest, param.len + 1);
         *ret_optional = param.ptr[param.len - 1] == '?';
         param.len -= *ret_optional;
-        if (name.len ? jg_str_eq(param, name) : i == at)
+        if (name.len ? is_same_name(param, name) : i == at)
             return (int)i;
     }
     return -1;

@@ -80,6 +80,110 @@ static void check(const char *const *texts, char want)
     }
 }
 
+/* What the Collector's converters answered (contrib v0.155.0). */
+static void ottl_functions_answer_as_the_collectors(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "Murmur3Hash(\"\") == \"00000000\"",
+        "Murmur3Hash(\"Hello, world!\") == \"433e36c0\"",
+        "Murmur3Hash(\"abc\") == \"fa93ddb3\"",
+        "Murmur3Hash128(\"\") == \"00000000000000000000000000000000\"",
+        "Murmur3Hash128(\"Hello, world!\") == \"df65d6d2d12d51f164c5f3a85066322c\"",
+        "Murmur3Hash128(\"The quick brown fox jumps over the lazy dog\") == "
+        "\"6c1b07bc7bbc4be347939ac4a93c437a\"",
+        "CommunityID(\"192.168.1.1\", 54321, \"10.0.0.1\", 90, \"UDP\", 2) == "
+        "\"1:sAf4Y22Cz0Pq28qyrJYFQGhlvp4=\"",
+        "CommunityID(\"10.0.0.1\", 90, \"192.168.1.1\", 54321, \"UDP\", 2) == "
+        "\"1:sAf4Y22Cz0Pq28qyrJYFQGhlvp4=\"",
+        "CommunityID(\"fe80::1\", 1, \"10.0.0.1\", 2) == \"1:Z39mG/YGZQ5KVS4yVvEshxEA38U=\"",
+        "CommunityID(\"::ffff:1.2.3.4\", 1, \"1.2.3.4\", 2, \"TCP\") == \"1:lTF60GdMXukd0DUsbdSFjrHI1ic=\"",
+        "Format(\"%02d\", [7]) == \"07\"",
+        "Format(\"%d|%5d|%-5d|%+d|% d|%05d|%x|%X|%#x|%o|%#o|%b|%.3d\", [1, 2, 3, 4, 5, -6, 255, 255, -255, "
+        "8, 8, 5, 7]) "
+        "== \"1|    2|3    |+4| 5|-0006|ff|FF|-0xff|10|010|101|007\"",
+        "Format(\"%s|%5s|%-5s|%.2s|%q|%x|%v\", [\"a\", \"b\", \"c\", \"d\xc3\xa9"
+        "f\", \"g\\\"h\", \"hi\", name]) == "
+        "\"a|    b|c    |d\xc3\xa9|\\\"g\\\\\\\"h\\\"|6869|GET /cart\"",
+        "Format(\"%f|%.1f|%e|%g|%.3g|%v|%8.2f|%+.1f|%06.1f\", [1.5, 2.25, 1234.5, 0.5, 1234.5678, 0.5, "
+        "3.14159, "
+        "1.0, -2.5]) == \"1.500000|2.2|1.234500e+03|0.5|1.23e+03|0.5|    3.14|+1.0|-002.5\"",
+        "Format(\"%v %v %v\", [nil, true, attributes[\"none\"]]) == \"<nil> true <nil>\"",
+        "Format(\"%d %s %t\", [\"x\", 5, 1]) == \"%!d(string=x) %!s(int64=5) %!t(int64=1)\"",
+        "Format(\"%d\", []) == \"%!d(MISSING)\"",
+        "Format(\"a\", [1, \"b\", nil]) == \"a%!(EXTRA int64=1, string=b, <nil>)\"",
+        "Format(\"%\", []) == \"%!(NOVERB)\"",
+        "Format(\"100%%|%c\", [65]) == \"100%|A\"",
+        "Format(\"%t|%6t\", [true, false]) == \"true| false\"",
+        "Format(\"%v|%d|%s\", [Duration(\"1.5s\"), Duration(\"1us\"), Duration(\"2m\")]) == "
+        "\"1.5s|1000|2m0s\"",
+        "Format(\"%!|%z\", [1, 2]) == \"%!!(int64=1)|%!z(int64=2)\"",
+        "Format(\"%s %s\", [\"a\"]) == \"a %!s(MISSING)\"",
+        "Format(\"%5%|%-5d|\", [1]) == \"%|1    |\"",
+        "Format(\"%99999999d\", [1]) == \"%!(NOVERB)%!(EXTRA int64=1)\"",
+        "ParseCSV(\"999-999-9999,Joe Smith,j@example.com\", \"phone,name,email\") == {\"phone\": "
+        "\"999-999-9999\", \"name\": \"Joe Smith\", \"email\": \"j@example.com\"}",
+        "ParseCSV(\"a|b\", \"x,y\", \"|\", \",\") == {\"x\": \"a\", \"y\": \"b\"}",
+        "ParseCSV(\"\\\"a,b\\\",\\\"c\\\"\\\"d\\\"\", \"x,y\") == {\"x\": \"a,b\", \"y\": \"c\\\"d\"}",
+        "ParseCSV(\"\\\"555,Joe\\\",joe\", \"phone,name,email\", mode=\"ignoreQuotes\") == {\"phone\": "
+        "\"\\\"555\", \"name\": \"Joe\\\"\", \"email\": \"joe\"}",
+        "ParseCSV(\"a \\\"b\\\",c\", \"x,y\", mode=\"lazyQuotes\") == {\"x\": \"a \\\"b\\\"\", \"y\": \"c\"}",
+        "ParseCSV(\"a\\nb,c\\n\", \"x,y\") == {\"x\": \"a\\nb\", \"y\": \"c\"}",
+        "ParseCSV(\"\\na,\\n\\n,c\", \"x,y,z\") == {\"x\": \"a\", \"y\": \"\\n\", \"z\": \"c\"}",
+        "ParseCSV(\"\\\"a\\nb\\\",\", \"x,y\") == {\"x\": \"a\\nb\", \"y\": \"\"}",
+        "ParseCSV(\"a,b\", \"x,y\", headerDelimiter=\",\")[\"y\"] == \"b\"",
+        "ParseSeverity(\"inf\", {\"info\":[{\"equals\": [\"inf\"]}, {\"range\":{\"min\":200, "
+        "\"max\":299}}]}) == \"info\"",
+        "ParseSeverity(250, {\"info\":[{\"equals\": [\"inf\"]}, {\"range\":{\"min\":200, \"max\":299}}]}) == "
+        "\"info\"",
+        "ParseSeverity(attributes[\"http.status\"], {\"error\":[{\"range\":\"5xx\"}], "
+        "\"info\":[{\"range\":\"2xx\"}]}) == \"error\"",
+        "SliceToMap([{\"name\": \"foo\", \"value\": 2}, {\"name\": \"bar\", \"value\": 5}], [\"name\"], "
+        "[\"value\"]) == {\"foo\": 2, \"bar\": 5}",
+        "SliceToMap([{\"name\": \"foo\", \"value\": 2}], [\"name\"])[\"foo\"][\"value\"] == 2",
+        "SliceToMap([{\"a\": {\"b\": 2}}], valuePath=[\"a\", \"b\"]) == {\"0\": 2}",
+        "SliceToMap([\"a\", \"b\"]) == {\"0\": \"a\", \"1\": \"b\"}",
+        "Base64Encode(\"a?>~\", \"base64-url\") == \"YT8-fg==\"",
+        "Base64Encode(\"a?>~\", \"base64-raw-url\") == \"YT8-fg\"",
+        "Base64Encode(\"a?>~\", \"base64-raw\") == \"YT8+fg\"",
+        "Base64Encode(\"a?>~\") == \"YT8+fg==\"",
+        "Decode(\"YT8-fg\", \"base64-raw-url\") == \"a?>~\"",
+        "Decode(\"YT8+fg==\", \"base64\") == \"a?>~\"",
+        "IsMatch(UUID(), \"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\")",
+        "IsMatch(UUIDv7(), \"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\")",
+        "UUID() != UUID()",
+        "Substring(UUIDv7(), 0, 2) <= Substring(UUIDv7(), 0, 2)",
+        NULL};
+    check(texts, 't');
+    static const char *const failing[] = {"CommunityID(\"x\", 1, \"1.2.3.4\", 2) == \"\"",
+                                          "CommunityID(\"1.2.3.4\", 65536, \"1.2.3.4\", 2) == \"\"",
+                                          "CommunityID(\"1.2.3.4\", 1, \"1.2.3.4\", 2, \"IPX\") == \"\"",
+                                          "CommunityID(\"1.2.3.4\", 1, \"1.2.3.4\", 2, \"TCP\", -1) == \"\"",
+                                          "Format(1, [2]) == \"\"",
+                                          "Format(\"%s\", attributes[\"list\"]) == \"\"",
+                                          "ParseCSV(\"a \\\"b\\\",c\", \"x,y\") == nil",
+                                          "ParseCSV(\"a,b,c\", \"x,y\") == nil",
+                                          "ParseCSV(\"a\", \"x,y\") == nil",
+                                          "ParseCSV(\"\", \"x\") == nil",
+                                          "ParseCSV(\"\\\"a\", \"x\") == nil",
+                                          "ParseCSV(\"a\", \"\") == nil",
+                                          "ParseCSV(\"\\\"a\\\"b\", \"x\") == nil",
+                                          "ParseCSV(\"a,b\", \"x,y\", \",,\") == nil",
+                                          "ParseCSV(\"a,b\", \"x,y\", mode=\"loud\") == nil",
+                                          "ParseSeverity(300, {\"error\":[{\"range\":\"5xx\"}]}) == nil",
+                                          "ParseSeverity(1, {\"error\":[{\"range\":\"7xx\"}]}) == nil",
+                                          "ParseSeverity(1.5, {\"error\":[{\"range\":\"5xx\"}]}) == nil",
+                                          "ParseSeverity(1, {\"error\": 1}) == nil",
+                                          "SliceToMap([\"a\", \"b\"], [\"x\"]) == nil",
+                                          "SliceToMap([{\"a\": 1}], [\"a\"]) == nil",
+                                          "SliceToMap([{\"a\": 1}], [\"b\"]) == nil",
+                                          "SliceToMap([{\"a\": 1}], []) == nil",
+                                          "Base64Encode(\"a\", \"x\") == nil",
+                                          "Murmur3Hash(1) == nil",
+                                          NULL};
+    check(failing, 'e');
+}
+
 static void ottl_conditions_that_are_true(void **state)
 {
     (void)state;
@@ -368,6 +472,7 @@ static void ottl_survives_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ottl_functions_answer_as_the_collectors),
         cmocka_unit_test(ottl_conditions_that_are_true),
         cmocka_unit_test(ottl_conditions_that_are_false),
         cmocka_unit_test(ottl_conditions_that_cannot_be_told),
