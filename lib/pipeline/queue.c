@@ -301,11 +301,9 @@ static jaeger_status await(jg_queue *q, item *it, jaeger_call *call)
 
 jaeger_status jg_queue_send(jg_queue *q, jaeger_batch *take, jaeger_call *call)
 {
-    bool on_disk = q->options.config && q->options.config->persistent.enabled;
-    if (!q->options.config || (on_disk && jaeger_batch_signal(take) != JAEGER_TRACES))
-        return send_now(q, take,
-                        call); /* the disk holds traces only: metrics are sent while the caller waits */
-    if (on_disk)
+    if (!q->options.config)
+        return send_now(q, take, call);
+    if (q->options.config->persistent.enabled)
         return jg_queue_disk_put(q, take, call);
     item *it = item_new(q, take, call);
     if (!it) {

@@ -67,7 +67,7 @@ static void send_spooled(jg_queue *q, const jg_spool_item *load, size_t count)
         if (status == JAEGER_OK || !jg_retry_may_help(&q->sender.retry, status, &calls[i])) {
             jg_load_count(&q->sender, load[i].batch, status);
             if (status != JAEGER_OK)
-                jg_queue_log_lost(q, jaeger_batch_span_count(load[i].batch), &calls[i]);
+                jg_queue_log_lost(q, jg_batch_items(load[i].batch), &calls[i]);
             jg_spool_remove(q->spool, load[i].seq);
         }
         jaeger_batch_unref(load[i].batch);
@@ -86,7 +86,9 @@ static size_t fill_spooled(jg_queue *q, jg_spool_item *load, bool *ret_rest)
         uint64_t more = jg_lanes_units(rules, load[count].batch);
         jaeger_str first = {load[0].tenant, load[0].tenant_len};
         jaeger_str other = {load[count].tenant, load[count].tenant_len};
-        *ret_rest = !jg_str_eq(first, other) || !jg_lanes_fits(rules, units, more);
+        *ret_rest = !jg_str_eq(first, other) ||
+                    jaeger_batch_signal(load[0].batch) != jaeger_batch_signal(load[count].batch) ||
+                    !jg_lanes_fits(rules, units, more);
         if (*ret_rest)
             break;
         units += more;

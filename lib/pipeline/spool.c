@@ -9,6 +9,7 @@
 #include "core/cond.h"
 #include "core/err.h"
 #include "core/limits.h"
+#include "model/batch.h"
 #include "pipeline/spool_file.h"
 #include <errno.h>
 #include <pthread.h>
@@ -185,8 +186,9 @@ static int write_put(jg_spool *s, MDB_txn *txn, const put *p, commit *c)
 {
     jg_spool_record record = {.seq = c->next_seq,
                               .oldest = c->oldest ? c->oldest : c->next_seq,
-                              .spans = (uint32_t)jaeger_batch_span_count(p->batch),
-                              .tenant_len = (uint32_t)p->tenant.len,
+                              .spans = (uint32_t)jg_batch_items(p->batch),
+                              .tenant_len = (uint16_t)p->tenant.len,
+                              .signal = (uint16_t)(jaeger_batch_signal(p->batch) & ~(uint32_t)JAEGER_TRACES),
                               .otlp_len = p->len};
     MDB_val key = {sizeof record.seq, &record.seq}, value = {sizeof record + p->tenant.len + p->len, NULL};
     int code = mdb_put(txn, s->file.items, &key, &value, MDB_RESERVE | MDB_APPEND);
@@ -345,6 +347,16 @@ static void release_bytes(void *user, void *bytes, size_t len)
     jg_free(bytes);
 }
 
+/** Takes the bytes. @return false: they are not such a batch, or out of memory */
+static bool make_batch(const jg_spool_record *record, void *bytes, size_t len, jaeger_batch **ret)
+{
+    jaeger_error err;
+    jaeger_status status = record->signal == JAEGER_METRICS
+                               ? jaeger_batch_from_otlp_metrics(bytes, len, release_bytes, NULL, ret, &err)
+                               : jaeger_batch_from_otlp(bytes, len, release_bytes, NULL, ret, &err);
+    return status == JAEGER_OK;
+}
+
 /** Copy record `seq` out. @return false: not there, or broken (then it is removed) */
 static bool read_item(jg_spool *s, uint64_t seq, jg_spool_item *ret)
 {
@@ -369,8 +381,7 @@ static bool read_item(jg_spool *s, uint64_t seq, jg_spool_item *ret)
     }
     mdb_txn_abort(txn);
     ret->seq = seq;
-    jaeger_error err;
-    if (bytes && jaeger_batch_from_otlp(bytes, len, release_bytes, NULL, &ret->batch, &err) == JAEGER_OK)
+    if (bytes && make_batch(&record, bytes, len, &ret->batch))
         return true;
     if (code == 0 && !whole) {
         jaeger_log(s->log, JAEGER_ERROR, "a batch in the persistent queue is broken, dropping it seq=%llu",

@@ -12,8 +12,9 @@ typedef struct jg_spool_record {
     uint64_t magic;
     uint64_t hash; /* xxh3 of all that follows */
     uint64_t seq;
-    uint64_t oldest; /* the lowest number that was not yet removed when this was written */
-    uint32_t spans, tenant_len;
+    uint64_t oldest;             /* the lowest number that was not yet removed when this was written */
+    uint32_t spans;              /* or data points */
+    uint16_t tenant_len, signal; /* 0: traces */
     uint64_t otlp_len;
 } jg_spool_record;
 #define JG_SPOOL_MAGIC 0x31717367656a0a0dull

@@ -6,6 +6,7 @@
 #include "core/err.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "model/metrics.h"
 #include "pipeline/queue.h"
 #include "support/test.h"
 #include <dirent.h>
@@ -429,6 +430,32 @@ static void many_threads_put_and_take(void **state)
 
 /* ---- the queue above it ---- */
 
+#define POINTS 3
+
+/** A gauge of POINTS points. */
+static jaeger_batch *metrics(void)
+{
+    jaeger_batch *batch = NULL;
+    jaeger_error err = {0};
+    JG_AUTO_BUF jg_buf out = JG_BUF_INIT(256);
+    size_t resource = jg_pb_begin(&out, JG_OTLP_RESOURCE_METRICS, 1);
+    size_t scope = jg_pb_begin(&out, JG_OTLP_METRICS_ITEMS, 1);
+    size_t metric = jg_pb_begin(&out, JG_OTLP_METRICS_ITEMS, 1);
+    jg_pb_write_str(&out, JG_OTLP_METRIC_NAME, JAEGER_STR("g"));
+    size_t data = jg_pb_begin(&out, JG_METRIC_GAUGE, 1);
+    for (int i = 0; i < POINTS; i++) {
+        size_t point = jg_pb_begin(&out, JG_OTLP_DATA_POINTS, 1);
+        jg_pb_write_double(&out, JG_OTLP_NUMBER_DOUBLE, 1.5);
+        jg_pb_end(&out, point, 1);
+    }
+    jg_pb_end(&out, data, 1);
+    jg_pb_end(&out, metric, 1);
+    jg_pb_end(&out, scope, 1);
+    jg_pb_end(&out, resource, 1);
+    assert_ok(jaeger_batch_from_otlp_metrics(out.data, out.len, NULL, NULL, &batch, &err));
+    return batch;
+}
+
 typedef struct target {
     int fails, spans, status, hangs; /* atomic */
 } target;
@@ -436,7 +463,8 @@ typedef struct target {
 static jaeger_status send_to(void *user, jaeger_batch *batch, jaeger_call *call)
 {
     target *t = user;
-    int n = (int)jaeger_batch_span_count(batch);
+    int n = (int)jg_batch_items(batch);
+    assert_true(jaeger_batch_signal(batch) == JAEGER_TRACES || n % POINTS == 0); /* never mixed */
     jaeger_batch_unref(batch);
     while (__atomic_load_n(&t->hangs, __ATOMIC_RELAXED) && jaeger_call_check(call) == JAEGER_OK)
         usleep(1000);
@@ -496,6 +524,26 @@ static void a_queue_goes_on_where_the_last_one_stopped(void **state)
     assert_string_equal(log_text, "");
 }
 
+static void metrics_wait_beside_spans(void **state)
+{
+    (void)state;
+    target t = {.fails = 1, .status = JAEGER_UNAVAILABLE};
+    jg_queue *queue = start_queue(&t);
+    for (unsigned i = 0; i < 12; i++) {
+        jaeger_call call = JAEGER_CALL_INIT;
+        assert_ok(i % 3 ? jg_queue_send(queue, metrics(), &call) : send_numbered(queue, i));
+    }
+    jg_queue_stop(queue, jg_clock_mono_ns() + JG_NS_PER_S);
+    jg_queue_free(queue);
+    assert_non_null(strstr(log_text, "batches=12 spans=28"));
+    __atomic_store_n(&t.fails, 0, __ATOMIC_RELAXED);
+    queue = start_queue(&t);
+    for (int tries = 0; tries < 2000 && __atomic_load_n(&t.spans, __ATOMIC_RELAXED) < 28; tries++)
+        usleep(10000);
+    jg_queue_free(queue);
+    assert_int_equal(t.spans, 28);
+}
+
 static void what_cannot_be_sent_is_dropped_and_what_hangs_stays(void **state)
 {
     (void)state;
@@ -530,6 +578,7 @@ int main(void)
         TEST(a_directory_has_one_user),
         TEST(many_threads_put_and_take),
         TEST(a_queue_goes_on_where_the_last_one_stopped),
+        TEST(metrics_wait_beside_spans),
         TEST(what_cannot_be_sent_is_dropped_and_what_hangs_stays),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
