@@ -115,7 +115,9 @@ struct jg_grpc_stream {
     size_t header_bytes, body_at;
     size_t partial_bytes; /* counted in the connection's; 0 once the message is complete */
     jaeger_str path;      /* in the arena, for unknown ones only */
-    jg_timer deadline;
+    jg_timer deadline;    /* of HEALTH_WATCH: the next look */
+    const char *watched;  /* HEALTH_WATCH: the service; NULL: unknown */
+    uint8_t watch_told;   /* the state its client knows */
     uint8_t prefix[JG_GRPC_PREFIX_BYTES];
     uint8_t prefix_len;
     bool has_content_type, content_type_ok, is_post, timeout_bad, encoding_unknown, end_of_headers;

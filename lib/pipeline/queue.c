@@ -103,6 +103,27 @@ static void set_size(jg_queue *q, uint64_t size)
 /* ---- sending
  * ---------------------------------------------------------------------------------------------------- */
 
+/** What an attempt says about the exporter. @return a jg_health; -1: nothing, it was about the batch */
+static int health_of(jaeger_status status)
+{
+    switch (status) {
+    case JAEGER_OK:
+        return JG_HEALTH_OK;
+    case JAEGER_UNAUTHENTICATED:
+    case JAEGER_PERMISSION_DENIED:
+    case JAEGER_UNIMPLEMENTED:
+    case JAEGER_NOT_FOUND:
+    case JAEGER_FAILED_PRECONDITION: /* somebody has to change something here or there */
+        return JG_HEALTH_PERMANENT;
+    case JAEGER_CANCELLED:
+    case JAEGER_INVALID_ARGUMENT:
+    case JAEGER_OUT_OF_RANGE:
+        return -1;
+    default:
+        return JG_HEALTH_RECOVERABLE;
+    }
+}
+
 /** One attempt; health checks hear when they begin to fail, and when they succeed again. */
 static jaeger_status attempt(void *user, jaeger_batch *take, jaeger_call *call)
 {
@@ -111,8 +132,8 @@ static jaeger_status attempt(void *user, jaeger_batch *take, jaeger_call *call)
     jg_export_span_begin(&span, q->options.host, q->options.id, take, call);
     jaeger_status status = q->options.send(q->options.user, take, call);
     jg_export_span_end(&span, call, status);
-    int health = status == JAEGER_OK ? JG_HEALTH_OK : JG_HEALTH_RECOVERABLE;
-    if (status != JAEGER_CANCELLED && __atomic_exchange_n(&q->health, health, __ATOMIC_RELAXED) != health)
+    int health = health_of(status);
+    if (health >= 0 && __atomic_exchange_n(&q->health, health, __ATOMIC_RELAXED) != health)
         jg_host_report(q->options.host, q->options.id, (jg_health)health, &call->error);
     return status;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The extension inside a service. Ports 22000-22899. */
+#include "net/grpc_client.h"
 #include "support/diag.h"
+#include <netinet/in.h>
+#include <pthread.h>
 
 static void status_is_json_and_has_components_when_verbose(void **state)
 {
@@ -33,6 +36,17 @@ static void status_is_json_and_has_components_when_verbose(void **state)
     jaeger_service_free(service);
 }
 
+static jaeger_batch *one_span(void)
+{
+    jaeger_error err;
+    jaeger_builder *b = jaeger_builder_new(4096);
+    jaeger_builder_span(b, &(jaeger_span_start){.trace_id = {1}, .span_id = {1}});
+    jaeger_batch *batch = NULL;
+    assert_ok(jaeger_builder_finish(b, &batch, &err));
+    jaeger_builder_free(b);
+    return batch;
+}
+
 /** A service whose only exporter sends to a port that nobody has, after it tried once. */
 static jaeger_service *start_failing(const char *component_health)
 {
@@ -55,12 +69,7 @@ static jaeger_service *start_failing(const char *component_health)
     if (jaeger_service_new(&options, &service, &err) != JAEGER_OK ||
         jaeger_service_start(service, &err) != JAEGER_OK)
         fail_msg("%s", err.message);
-    jaeger_builder *b = jaeger_builder_new(4096);
-    jaeger_builder_span(b, &(jaeger_span_start){.trace_id = {1}, .span_id = {1}});
-    jaeger_batch *batch = NULL;
-    assert_ok(jaeger_builder_finish(b, &batch, NULL));
-    jaeger_builder_free(b);
-    assert_int_equal(jaeger_service_consume(service, "traces", batch, &call), JAEGER_UNAVAILABLE);
+    assert_int_equal(jaeger_service_consume(service, "traces", one_span(), &call), JAEGER_UNAVAILABLE);
     return service;
 }
 
@@ -92,6 +101,132 @@ static void an_exporter_that_fails_counts_if_it_shall(void **state)
         assert_has(&other, "\"status\":\"StatusOK\"");
         jaeger_service_free(service);
     }
+}
+
+/* ---- a watcher, and a destination that changes its mind ---- */
+
+typedef struct destination {
+    int fd, status; /* atomic: of the answers */
+    uint16_t port;
+} destination;
+
+static void *answer_posts(void *arg)
+{
+    destination *d = arg;
+    for (int fd; (fd = accept(d->fd, NULL, NULL)) >= 0; (void)close(fd)) {
+        char in[4096], out[128];
+        (void)!recv(fd, in, sizeof in, 0);
+        int len = snprintf(out, sizeof out, "HTTP/1.1 %d X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                           __atomic_load_n(&d->status, __ATOMIC_RELAXED));
+        (void)http_put(fd, out, (size_t)len);
+        (void)shutdown(fd, SHUT_WR);
+        (void)!recv(fd, in, sizeof in, 0);
+    }
+    return NULL;
+}
+
+typedef struct watcher {
+    jg_grpc_client *client;
+    const char *service;
+    char told[32]; /* "+-+": serving or not */
+    int count;     /* atomic */
+} watcher;
+
+static jaeger_status note_state(void *user, jaeger_str message, jaeger_call *call)
+{
+    watcher *w = user;
+    (void)call;
+    assert_int_equal(message.len, 2);
+    w->told[w->count] = message.ptr[1] == 1 ? '+' : message.ptr[1] == 2 ? '-' : '?';
+    __atomic_add_fetch(&w->count, 1, __ATOMIC_RELEASE);
+    return w->count == 3 ? JAEGER_CANCELLED : JAEGER_OK;
+}
+
+static void *watch(void *arg)
+{
+    watcher *w = arg;
+    char request[64];
+    int len = snprintf(request, sizeof request, "\x0a%c%s", (int)strlen(w->service), w->service);
+    jaeger_call call = JAEGER_CALL_INIT;
+    call.deadline_ns = jg_clock_mono_ns() + 60 * JG_NS_PER_S;
+    call.arena = jaeger_arena_new(1 << 20);
+    jg_grpc_request watching = {.path = "/grpc.health.v1.Health/Watch",
+                                .message = {request, (size_t)len},
+                                .on_message = note_state,
+                                .user = w};
+    assert_int_equal(jg_grpc_call(w->client, &watching, &call), JAEGER_CANCELLED);
+    jaeger_arena_free(call.arena);
+    return NULL;
+}
+
+static void wait_for(watcher *w, int count)
+{
+    for (int i = 0; i < 6000 && __atomic_load_n(&w->count, __ATOMIC_ACQUIRE) < count; i++)
+        usleep(10000);
+    if (__atomic_load_n(&w->count, __ATOMIC_ACQUIRE) < count)
+        fail_msg("told only \"%s\"", w->told);
+}
+
+static void permanent_errors_are_told_and_watched(void **state)
+{
+    (void)state;
+    static char yaml[2048];
+    destination d = {.status = 401, .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t at_len = sizeof at;
+    assert_int_equal(bind(d.fd, (struct sockaddr *)&at, sizeof at) | listen(d.fd, 8), 0);
+    assert_int_equal(getsockname(d.fd, (struct sockaddr *)&at, &at_len), 0);
+    pthread_t answers, watches[2];
+    assert_int_equal(pthread_create(&answers, NULL, answer_posts, &d), 0);
+    (void)snprintf(
+        yaml, sizeof yaml,
+        "receivers: {nop: }\nexporters: {otlp_http: {endpoint: 'http://127.0.0.1:%u', timeout: 20s,\n"
+        "  sending_queue: {enabled: false}, retry_on_failure: {enabled: false}}, nop: }\n"
+        "extensions: {healthcheckv2: {use_v2: true, http: {endpoint: '127.0.0.1:%u'},\n"
+        "  grpc: {endpoint: '127.0.0.1:%u'}, component_health: {include_permanent_errors: true}}}\n"
+        "service: {telemetry: {metrics: {level: none}}, extensions: [healthcheckv2], pipelines:\n"
+        "  {traces: {receivers: [nop], exporters: [otlp_http]}}}\n",
+        ntohs(at.sin_port), diag_port(), diag_port() + 900);
+    jaeger_service_options options = JAEGER_SERVICE_OPTIONS_INIT;
+    options.yaml = yaml;
+    jaeger_service *service;
+    jaeger_error err = {0};
+    if (jaeger_service_new(&options, &service, &err) != JAEGER_OK ||
+        jaeger_service_start(service, &err) != JAEGER_OK)
+        fail_msg("%s", err.message);
+    char endpoint[64];
+    (void)snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", diag_port() + 900);
+    jg_grpc_client_settings settings = {.endpoint = jg_str(endpoint), .tls = {.insecure = true}};
+    jg_net *net;
+    watcher watchers[2] = {{.service = ""}, {.service = "traces"}};
+    assert_ok(jg_net_new(&(jg_net_options){0}, &net, &err));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(jg_grpc_client_new(net, &settings, 0, &watchers[i].client, &err));
+        assert_int_equal(pthread_create(&watches[i], NULL, watch, &watchers[i]), 0);
+        wait_for(&watchers[i], 1);
+    }
+    jaeger_call call = JAEGER_CALL_INIT;
+    assert_int_not_equal(jaeger_service_consume(service, "traces", one_span(), &call), JAEGER_OK);
+    jg_buf all JG_AUTO_BUF = diag_get("/status?verbose");
+    assert_has(&all, "HTTP/1.1 500 ");
+    assert_has(&all,
+               "\"exporter:otlp_http\":{\"healthy\":false,\"status\":\"StatusPermanentError\",\"error\":");
+    for (int i = 0; i < 2; i++)
+        wait_for(&watchers[i], 2);
+    __atomic_store_n(&d.status, 400, __ATOMIC_RELAXED); /* of one batch: says nothing about the exporter */
+    assert_int_not_equal(jaeger_service_consume(service, "traces", one_span(), &call), JAEGER_OK);
+    __atomic_store_n(&d.status, 200, __ATOMIC_RELAXED);
+    assert_ok(jaeger_service_consume(service, "traces", one_span(), &call));
+    for (int i = 0; i < 2; i++) {
+        (void)pthread_join(watches[i], NULL);
+        assert_string_equal(watchers[i].told, "+-+");
+        jg_grpc_client_free(watchers[i].client);
+    }
+    jg_net_free(net);
+    jaeger_service_free(service);
+    (void)shutdown(d.fd, SHUT_RDWR);
+    (void)pthread_join(answers, NULL);
+    (void)close(d.fd);
 }
 
 static void the_legacy_answer_is_on_every_path(void **state)
@@ -145,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_is_json_and_has_components_when_verbose),
         cmocka_unit_test(an_exporter_that_fails_counts_if_it_shall),
+        cmocka_unit_test(permanent_errors_are_told_and_watched),
         cmocka_unit_test(the_legacy_answer_is_on_every_path),
         cmocka_unit_test(the_legacy_answer_can_be_worded),
         cmocka_unit_test(faults_of_the_configuration_are_named),
