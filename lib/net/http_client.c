@@ -39,6 +39,7 @@ typedef struct exchange {
     jg_http_client *client;
     jg_http_answer *answer;
     const jaeger_call *call;
+    bool has_head; /* the last head came whole: curl takes one that ends early for the answer */
     jaeger_error tls_error;
     char text[CURL_ERROR_SIZE];
 } exchange;
@@ -177,6 +178,18 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *user)
     return answer->cut || !jg_buf_ok(&answer->body) ? 0 : len;
 }
 
+/** One line, with its end. */
+static size_t take_head_line(char *bytes, size_t size, size_t count, void *user)
+{
+    exchange *x = user;
+    jaeger_str line = {bytes, size * count};
+    if (jg_str_starts(line, JAEGER_STR("HTTP/")))
+        x->has_head = false; /* another one, after 100 Continue */
+    else if (jg_str_is(line, "\r\n") || jg_str_is(line, "\n"))
+        x->has_head = true;
+    return line.len;
+}
+
 static int watch(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
     (void)down_total, (void)down, (void)up_total, (void)up;
@@ -300,6 +313,7 @@ static bool set_connection(CURL *curl, const jg_http_client_settings *s, exchang
 static bool set_callbacks(CURL *curl, exchange *x)
 {
     return SET(CURLOPT_WRITEFUNCTION, take_body) && SET(CURLOPT_WRITEDATA, (void *)x) &&
+           SET(CURLOPT_HEADERFUNCTION, take_head_line) && SET(CURLOPT_HEADERDATA, (void *)x) &&
            SET(CURLOPT_XFERINFOFUNCTION, watch) && SET(CURLOPT_XFERINFODATA, (void *)x) &&
            SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_ERRORBUFFER, x->text) &&
            SET(CURLOPT_ACCEPT_ENCODING, "gzip");
@@ -341,6 +355,9 @@ static jaeger_status perform(CURL *curl, exchange *x, const char *url, jaeger_er
         return jg_fail_oom(err);
     if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && x->answer->cut))
         return fail_with(x, code, url, err);
+    if (!x->has_head)
+        return jg_fail(err, JAEGER_UNAVAILABLE, "request to \"%.200s\": the answer ends within its headers",
+                       url);
     read_answer(curl, x->answer);
     return JAEGER_OK;
 }

@@ -273,6 +273,76 @@ static void a_closed_port_is_unavailable(void **state)
     stop(&f);
 }
 
+typedef struct raw_server {
+    int fd;
+    const char *answer;
+} raw_server;
+
+/** Sends the answer to each request and closes. */
+static void *answer_and_close(void *arg)
+{
+    raw_server *s = arg;
+    for (int fd; (fd = accept(s->fd, NULL, NULL)) >= 0; (void)close(fd)) {
+        char in[4096];
+        (void)!recv(fd, in, sizeof in, 0);
+        (void)http_puts(fd, s->answer);
+        (void)shutdown(fd, SHUT_WR);
+        (void)!recv(fd, in, sizeof in, 0);
+    }
+    return NULL;
+}
+
+static void answers_that_are_cut_off_are_unavailable(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        jaeger_status want;
+    } rows[] = {
+        {"", JAEGER_UNAVAILABLE},
+        {"HTTP/1.1 20", JAEGER_UNAVAILABLE},
+        {"HTTP/1.1 200 OK\r\n", JAEGER_UNAVAILABLE},
+        {"HTTP/1.1 200 OK\r\nContent-Ty", JAEGER_UNAVAILABLE},
+        {"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n", JAEGER_UNAVAILABLE},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n", JAEGER_UNAVAILABLE},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", JAEGER_UNAVAILABLE},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", JAEGER_UNAVAILABLE},
+        {"HTTP/1.1 200 OK\r\n\r\nabc", JAEGER_OK},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", JAEGER_OK},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: 1\r\n\r\n", JAEGER_OK},
+    };
+    raw_server s = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .answer = ""};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t at_len = sizeof at;
+    assert_int_equal(bind(s.fd, (struct sockaddr *)&at, sizeof at) | listen(s.fd, 8), 0);
+    assert_int_equal(getsockname(s.fd, (struct sockaddr *)&at, &at_len), 0);
+    char endpoint[64];
+    (void)snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", ntohs(at.sin_port));
+    jg_http_client_settings settings = {.endpoint = jg_str(endpoint)};
+    jg_http_client *client;
+    jaeger_error err = {0};
+    pthread_t thread;
+    assert_ok(jg_http_client_new(&settings, &client, &err));
+    assert_int_equal(pthread_create(&thread, NULL, answer_and_close, &s), 0);
+    for (size_t i = 0; i < JG_COUNT(rows); i++) {
+        jaeger_call call = JAEGER_CALL_INIT;
+        jg_http_client_request request = {.path = "/x", .body = JAEGER_STR("body")};
+        jg_http_answer answer = {.body = JG_BUF_INIT(1024)};
+        call.deadline_ns = jg_clock_mono_ns() + 20 * JG_NS_PER_S;
+        s.answer = rows[i].answer;
+        jaeger_status status = jg_http_client_send(client, &request, &answer, &call);
+        if (status != rows[i].want)
+            fail_msg("%zu: %s %s", i, jaeger_status_name(status), call.error.message);
+        if (status == JAEGER_OK)
+            assert_str(jg_buf_view(&answer.body), "abc");
+        jg_buf_done(&answer.body);
+    }
+    jg_http_client_free(client);
+    (void)shutdown(s.fd, SHUT_RDWR);
+    (void)pthread_join(thread, NULL);
+    (void)close(s.fd);
+}
+
 static void servers_are_verified(void **state)
 {
     (void)state;
@@ -357,6 +427,7 @@ int main(void)
         cmocka_unit_test(deadlines_and_cancelling_end_a_request),
         cmocka_unit_test(one_connection_at_a_time_makes_the_second_wait),
         cmocka_unit_test(a_closed_port_is_unavailable),
+        cmocka_unit_test(answers_that_are_cut_off_are_unavailable),
         cmocka_unit_test(servers_are_verified),
         cmocka_unit_test(bad_settings_are_refused),
         cmocka_unit_test(retry_after_is_seconds_or_a_date),
