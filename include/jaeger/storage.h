@@ -202,6 +202,8 @@ typedef struct jaeger_storage_driver {
     /** Attributes as an index has them, for suggestions; some may come more than once, those of events and
      *  links count as of the span. @param key whose values; empty: all keys, with any value or none */
     jaeger_status (*attributes)(void *self, jaeger_str key, jaeger_attr_sink out, jaeger_call *call);
+    /** Check what a field table cannot, without opening anything. @return INVALID_ARGUMENT with the key */
+    jaeger_status (*validate)(const void *config, jaeger_error *err);
 } jaeger_storage_driver;
 
 /** An open backend: a driver and its state. */

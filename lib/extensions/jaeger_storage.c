@@ -132,8 +132,14 @@ static jaeger_status check_section(const backend *b, jaeger_error *err)
 {
     if (!b->driver->fields)
         return JAEGER_OK;
+    jaeger_error fault = {0};
     JG_AUTO_FREE void *scratch = jg_calloc(1, b->driver->config_size);
-    return scratch ? jaeger_config_bind(b->node, b->driver->fields, scratch, err) : jg_fail_oom(err);
+    if (!scratch)
+        return jg_fail_oom(err);
+    JG_TRY(jaeger_config_bind(b->node, b->driver->fields, scratch, err));
+    if (!b->driver->validate || b->driver->validate(scratch, &fault) == JAEGER_OK)
+        return JAEGER_OK;
+    return jg_config_fail(err, b->node, "%s", fault.message);
 }
 
 static jaeger_status read_backends(storage_extension *s, jaeger_error *err)
@@ -248,7 +254,8 @@ static const jaeger_field storage_fields[] = {
     {.name = "metric_backends",
      .kind = JAEGER_FIELD_NODE,
      .offset = offsetof(storage_config, metric_backends),
-     .doc = "the same for stores of metrics: prometheus, opensearch, elasticsearch, or traces (ours: counted from a backend)"},
+     .doc = "the same for stores of metrics: prometheus, opensearch, elasticsearch, or traces (ours: counted "
+            "from a backend)"},
     {0}};
 
 const jaeger_component_type jg_extension_jaeger_storage = {

@@ -68,6 +68,8 @@ MISSING = {  # what a refusal names, as long as it is not there
     "cassandra": "unknown kind of storage 'cassandra'",
     "clickhouse": "unknown kind of storage 'clickhouse'",
     "spm-clickhouse": "unknown kind of storage 'clickhouse'",
+    "elasticsearch-data-stream": "indices.spans.rotation: data_stream is not yet implemented",  # nor in Jaeger
+    "opensearch-data-stream": "indices.spans.rotation: data_stream is not yet implemented",
     "otel-collector in docker-compose/tail-sampling": 'unknown type: "loadbalancing"',
 }
 SAMPLES = {
@@ -82,7 +84,8 @@ SAMPLES = {
     **{f"{kind}{name}": search(kind, rotation) for kind in ("elasticsearch", "opensearch") for name, rotation in (
         ("", ", date_layout: '2006-01-02', rollover_frequency: day"),
         ("-auto-rollover", ", rotation: {auto_rollover: {policy_name: p}}"),
-        ("-manual-rollover", ", rotation: {manual_rollover: {}}"))},
+        ("-manual-rollover", ", rotation: {manual_rollover: {}}"),
+        ("-data-stream", ", rotation: {data_stream: {policy_name: p}}"))},
     "spm-elasticsearch": search("elasticsearch", metrics="elasticsearch: {server_urls: ['http://elasticsearch:9200']}"),
     "spm-opensearch": search("opensearch", metrics="opensearch: {server_urls: ['http://opensearch:9200']}"),
     "spm-clickhouse": sample(store("clickhouse", "addresses: ['clickhouse:9000']",

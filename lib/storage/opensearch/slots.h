@@ -6,6 +6,7 @@
 
 #include <jaeger/storage.h>
 
+jaeger_status jg_os_validate(const void *config, jaeger_error *err);
 jaeger_status jg_os_open(void *self, const void *config, const jaeger_logger *log, struct jg_metrics *metrics,
                          jaeger_error *err);
 void jg_os_close(void *self);
@@ -32,6 +33,6 @@ extern const jaeger_sampling_store jg_os_sampling_store;
     .get_traces = jg_os_get_traces, .find_traces = jg_os_find_traces,                                        \
     .find_trace_ids = jg_os_find_trace_ids, .find_summaries = jg_os_find_summaries,                          \
     .services = jg_os_services, .operations = jg_os_operations, .dependencies = jg_os_dependencies,          \
-    .purge = jg_os_purge, .sampling = &jg_os_sampling_store
+    .purge = jg_os_purge, .sampling = &jg_os_sampling_store, .validate = jg_os_validate
 
 #endif

@@ -24,8 +24,10 @@ static bool has_own_identity(const jg_os_client_config *c)
     return c->auth.basic.enabled || !token->enabled || !token->from_context || token->file_path.len;
 }
 
-static jaeger_status check(const jg_os_config *c, jaeger_error *err)
+jaeger_status jg_os_validate(const void *config, jaeger_error *err)
 {
+    const jg_os_config *c = config;
+    jg_os_index index;
     for (size_t i = 0; i < JG_COUNT(c->refused); i++)
         if (c->refused[i])
             return jg_fail(
@@ -49,6 +51,8 @@ static jaeger_status check(const jg_os_config *c, jaeger_error *err)
         jg_str_find(c->tags_as_fields.dot_replacement, '.') != c->tags_as_fields.dot_replacement.len)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
                        "tags_as_fields.dot_replacement must not be empty and must not contain '.'");
+    for (int kind = 0; kind < JG_OS_KINDS; kind++)
+        JG_TRY(jg_os_index_init(&index, &c->indices, (jg_os_kind)kind, err));
     return JAEGER_OK;
 }
 
@@ -65,7 +69,7 @@ static jaeger_status open_parts(jg_os_store *store, jaeger_error *err)
 jaeger_status jg_os_store_open(jg_os_store *store, const jg_os_config *config, const jaeger_logger *log,
                                struct jg_metrics *metrics, jaeger_error *err)
 {
-    JG_TRY(check(config, err));
+    JG_TRY(jg_os_validate(config, err));
     *store = (jg_os_store){.config = config, .log = log};
     (void)pthread_mutex_init(&store->ready_mutex, NULL);
     store->refused = jg_metrics_counter(metrics, "jaeger_search_refused_documents",
