@@ -18,21 +18,14 @@ typedef struct badger_config {
     uint64_t maintenance_interval, metrics_update_interval;
 } badger_config;
 
-static jaeger_status badger_validate(const void *config, jaeger_error *err)
-{
-    const badger_config *c = config;
-    return c->ephemeral || c->directories.values.len
-               ? JAEGER_OK
-               : jg_fail(err, JAEGER_INVALID_ARGUMENT, "badger: directories.values is empty");
-}
-
 static jaeger_status badger_open(void *self, const void *config, const jaeger_logger *log,
                                  struct jg_metrics *metrics, jaeger_error *err)
 {
     const badger_config *c = config;
     jg_engine_config engine_config;
     char directory[4096];
-    JG_TRY(badger_validate(config, err));
+    if (!c->ephemeral && !c->directories.values.len)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "badger: directories.values is empty");
     (void)snprintf(directory, sizeof directory, "%.*s", JAEGER_STR_ARGS(c->directories.values));
     jg_embedded_config embedded = {.directory = c->ephemeral ? (jaeger_str){0} : jg_str(directory),
                                    .ephemeral = c->ephemeral,
@@ -109,5 +102,4 @@ const jaeger_storage_driver jg_storage_badger = {
     .sampling = &jg_embedded_sampling,
     .rank_traces = jg_embedded_rank_traces,
     .attributes = jg_embedded_attributes,
-    .validate = badger_validate,
 };

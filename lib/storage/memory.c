@@ -40,19 +40,13 @@ static void measure(jg_mem_store *store, jg_metrics *metrics)
     jg_metrics_on_scrape(metrics, fill_gauges, store);
 }
 
-static jaeger_status memory_validate(const void *config, jaeger_error *err)
-{
-    return ((const jg_mem_config *)config)->max_traces > 0
-               ? JAEGER_OK
-               : jg_fail(err, JAEGER_INVALID_ARGUMENT, "max traces must be greater than zero");
-}
-
 static jaeger_status memory_open(void *self, const void *config, const jaeger_logger *log,
                                  struct jg_metrics *metrics, jaeger_error *err)
 {
     jg_mem_store *store = self;
     const jg_mem_config *c = config;
-    JG_TRY(memory_validate(config, err));
+    if (c->max_traces <= 0)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "max traces must be greater than zero");
     store->max_traces = (uint64_t)c->max_traces;
     store->max_bytes = c->max_bytes ? c->max_bytes : jg_sysmem_bytes() / 4;
     store->log = log;
@@ -131,6 +125,5 @@ const jaeger_storage_driver jg_storage_memory = {
     .dependencies = jg_mem_dependencies,
     .purge = memory_purge,
     .sampling = &jg_mem_sampling_store,
-    .validate = memory_validate,
     .rank_traces = jg_mem_rank_traces,
 };

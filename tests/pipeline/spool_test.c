@@ -484,8 +484,13 @@ static jg_queue *start_queue(target *t)
                                           .multiplier = 1};
     config = (jg_queue_config){
         .enabled = true, .num_consumers = 2, .queue_size = 1, .persistent = {true, jg_str(dir), 1 << 20}};
-    jg_queue *queue = jg_queue_new(&(jg_queue_options){
-        .id = "x", .config = &config, .retry = &retry, .send = send_to, .user = t, .log = &logger});
+    jg_queue *queue = jg_queue_new(&(jg_queue_options){.id = "x",
+                                                       .config = &config,
+                                                       .retry = &retry,
+                                                       .send = send_to,
+                                                       .user = t,
+                                                       .takes_metrics = true,
+                                                       .log = &logger});
     jaeger_error err = {0};
     if (jg_queue_start(queue, &err) != JAEGER_OK)
         fail_msg("%s", err.message);
