@@ -106,7 +106,10 @@ static bool encode(const otlp_http *e, const jaeger_batch *batch, jg_buf *out)
     size_t size = jaeger_batch_otlp_size(batch);
     if (e->config->encoding == ENCODING_JSON) {
         jg_json_out json = JG_JSON_OUT_INIT(out);
-        jg_otlp_json_write(&json, batch);
+        if (jaeger_batch_signal(batch) == JAEGER_METRICS)
+            jg_otlp_json_write_metrics(&json, batch);
+        else
+            jg_otlp_json_write(&json, batch);
     } else if (jg_buf_reserve(out, size)) {
         jaeger_batch_write_otlp(batch, out->data);
         out->len = size;
@@ -121,8 +124,6 @@ static jaeger_status send_batch(void *self, jaeger_batch *take, jaeger_call *cal
     JG_AUTO_BATCH jaeger_batch *batch = take;
     JG_AUTO_BUF jg_buf body = JG_BUF_INIT(JG_GRPC_SEND_BYTES_MAX);
     bool metrics = jaeger_batch_signal(batch) == JAEGER_METRICS;
-    if (metrics && e->config->encoding == ENCODING_JSON)
-        return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "metrics are sent as protobuf only");
     if (!encode(e, batch, &body))
         return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED, "batch is too large to encode");
     return post(e, metrics, jg_buf_view(&body), call);

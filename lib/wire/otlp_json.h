@@ -21,6 +21,8 @@ jaeger_status jg_otlp_json_to_metrics(jaeger_str json, jaeger_batch **ret, jaege
 
 /** {"resourceSpans":[…]} of a batch, in the Collector's pdata dialect (ids in hex, zero values omitted). */
 void jg_otlp_json_write(jg_json_out *json, const jaeger_batch *batch);
+/** {"resourceMetrics":[…]} of a batch of metrics, in the same dialect. */
+void jg_otlp_json_write_metrics(jg_json_out *json, const jaeger_batch *batch);
 /** Only the elements of the array, for streams of several batches: the caller opened it. */
 void jg_otlp_json_write_resource_spans(jg_json_out *json, const jaeger_batch *batch);
 /** The same in pieces: the buffer is flushed after each span that filled it.

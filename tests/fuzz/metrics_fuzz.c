@@ -4,6 +4,7 @@
 #include "exporters/prometheus/series.h"
 #include "model/batch.h"
 #include "model/metrics.h"
+#include "wire/otlp_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,6 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         jg_prom_store_expire(&store, 10);
     }
     jg_prom_store_done(&store);
+    JG_AUTO_BUF jg_buf text = JG_BUF_INIT(16u << 20);
+    jg_json_out json = JG_JSON_OUT_INIT(&text);
+    jg_otlp_json_write_metrics(&json, batch);
     jaeger_batch_unref(batch);
     return 0;
 }

@@ -152,6 +152,48 @@ static bool tell_point(void *self, const jg_metric_point *p)
 
 #define METRIC(json) "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"m\"," json "}]}]}]}"
 
+static void otlp_json_writes_metrics(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{}",
+        "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{"
+        "\"stringValue\":"
+        "\"shop\"}}]},\"scopeMetrics\":[{\"scope\":{\"name\":\"lib\",\"version\":\"1\"},\"metrics\":[{"
+        "\"name\":\"a\","
+        "\"description\":\"An "
+        "a.\",\"unit\":\"s\",\"gauge\":{\"dataPoints\":[{\"attributes\":[{\"key\":\"k\",\"value\":"
+        "{\"boolValue\":false}},{\"key\":\"l\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":\"-3\"},{"
+        "\"kvlistValue\":{\"values\":[{\"key\":\"d\",\"value\":{\"doubleValue\":0.5}}]}}]}}}],"
+        "\"startTimeUnixNano\":"
+        "\"1\",\"timeUnixNano\":\"18446744073709551615\",\"asInt\":\"-7\",\"flags\":1}]}},{\"name\":\"b\","
+        "\"sum\":{"
+        "\"dataPoints\":[{\"asDouble\":0,\"exemplars\":[{\"timeUnixNano\":\"5\",\"asDouble\":1.5,\"spanId\":"
+        "\"0102030405060708\",\"traceId\":\"0102030405060708090a0b0c0d0e0f10\"}]}],"
+        "\"aggregationTemporality\":2,"
+        "\"isMonotonic\":true}}],\"schemaUrl\":\"http://scope\"}],\"schemaUrl\":\"http://resource\"}]}",
+        METRIC("\"histogram\":{\"dataPoints\":[{\"count\":\"3\",\"sum\":4.5,\"bucketCounts\":[\"1\",\"0\","
+               "\"2\"],"
+               "\"explicitBounds\":[0.5,10],\"min\":0,\"max\":9}],\"aggregationTemporality\":1}"),
+        METRIC("\"exponentialHistogram\":{\"dataPoints\":[{\"count\":\"3\",\"scale\":-2,\"zeroCount\":\"1\","
+               "\"positive\":{\"offset\":-5,\"bucketCounts\":[\"300\",\"0\"]},\"negative\":{}}]}"),
+        METRIC("\"summary\":{\"dataPoints\":[{\"count\":\"2\",\"sum\":3,\"quantileValues\":[{\"quantile\":0."
+               "5,\"value\":"
+               "1.25}]}]}"),
+    };
+    for (size_t i = 0; i < JG_COUNT(texts); i++) {
+        jaeger_batch *batch;
+        jaeger_error err = {0};
+        if (jg_otlp_json_to_metrics(jg_str(texts[i]), &batch, &err) != JAEGER_OK)
+            fail_msg("%s: %s", texts[i], err.message);
+        JG_AUTO_BUF jg_buf out = JG_BUF_INIT(1 << 20);
+        jg_json_out json = JG_JSON_OUT_INIT(&out);
+        jg_otlp_json_write_metrics(&json, batch);
+        assert_str(jg_buf_view(&out), texts[i]);
+        jaeger_batch_unref(batch);
+    }
+}
+
 static void otlp_json_reads_metrics(void **state)
 {
     (void)state;
@@ -250,6 +292,7 @@ int main(void)
         cmocka_unit_test(otlp_json_is_written_as_the_collector_writes_it),
         cmocka_unit_test(otlp_json_takes_what_the_collector_takes),
         cmocka_unit_test(otlp_json_reads_metrics),
+        cmocka_unit_test(otlp_json_writes_metrics),
         cmocka_unit_test(otlp_json_limits_the_nesting_of_values),
         cmocka_unit_test(otlp_json_survives_each_failing_allocation),
     };
