@@ -32,6 +32,9 @@ enum {
 /** OTLP Status.StatusCode. */
 enum { JAEGER_STATUS_UNSET, JAEGER_STATUS_OK, JAEGER_STATUS_ERROR };
 
+/** Spans of one trace that share an id. */
+enum { JAEGER_ID_CAME_BEFORE = 1, JAEGER_ID_COMES_AGAIN = 2 };
+
 /** What the spans of one resource and one scope share. All strings point into the batch. */
 typedef struct jaeger_span_group {
     jaeger_str resource; /**< body of the Resource message; ptr NULL: absent */
@@ -58,7 +61,7 @@ typedef struct jaeger_span {
     uint8_t kind;        /**< JAEGER_KIND_*; unknown numbers are kept */
     uint8_t status_code; /**< JAEGER_STATUS_* */
     bool has_bad_text;   /**< some text in it is not UTF-8 */
-    uint8_t reserved0;
+    uint8_t id_marks;    /**< JAEGER_ID_*, of traces that the query service adjusted; else 0 */
     uint32_t reserved1;
 } jaeger_span;
 

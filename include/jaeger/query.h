@@ -27,13 +27,17 @@ typedef struct jaeger_query_options {
 /** How a trace is shown. */
 typedef struct jaeger_read_options {
     bool raw; /**< no adjusters */
+    /** A large trace comes in several batches, in order, and is not held: it is read twice from a store that
+     *  can do that. Spans have their id_marks, raw ones too. */
+    bool streamed;
 } jaeger_read_options;
 
 JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_new(const jaeger_query_options *options,
                                                             jaeger_query **ret, jaeger_error *err);
 JAEGER_API void jaeger_query_free(jaeger_query *query);
 
-/** Stream one trace: primary, then archive. Adjusted traces come as one batch, raw ones chunk by chunk.
+/** Stream one trace: primary, then archive. Adjusted traces come as one batch, unless options.streamed; raw
+ *  ones chunk by chunk.
  *  @return NOT_FOUND "trace not found"; what `out` returned. Threads: any. Blocks: up to call->deadline_ns */
 JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_query_get_trace(jaeger_query *query, jaeger_trace_ref ref,
                                                                   jaeger_read_options options,

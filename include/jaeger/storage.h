@@ -156,6 +156,13 @@ typedef struct jaeger_attr_sink {
     void *self;
 } jaeger_attr_sink;
 
+/** Takes one trace more than once. */
+typedef struct jaeger_rereader {
+    jaeger_consumer out; /**< gets all chunks of a reading */
+    /** After each reading, with out.self. @param ret whether there shall be another one */
+    jaeger_status (*again)(void *self, bool *ret, jaeger_call *call);
+} jaeger_rereader;
+
 /** A storage driver; const, at the foot of its file. Every slot but open may be NULL unless marked; NULL
  * answers UNIMPLEMENTED. All slots but open and close: any thread, may block up to call->deadline_ns. A
  * driver holds no lock and no transaction while it calls `out`. Tenants (call->tenant) are kept strictly
@@ -204,6 +211,10 @@ typedef struct jaeger_storage_driver {
     jaeger_status (*attributes)(void *self, jaeger_str key, jaeger_attr_sink out, jaeger_call *call);
     /** Check what a field table cannot, without opening anything. @return INVALID_ARGUMENT with the key */
     jaeger_status (*validate)(const void *config, jaeger_error *err);
+    /** Read one trace as often as reader.again asks, each time the same spans in the same chunks, whatever is
+     *  written meanwhile: for traces that are too large to be held. NULL: the query service holds them. */
+    jaeger_status (*reread_trace)(void *self, const jaeger_trace_ref *ref, jaeger_rereader reader,
+                                  jaeger_call *call);
 } jaeger_storage_driver;
 
 /** An open backend: a driver and its state. */

@@ -98,8 +98,10 @@
 #define JG_QUERY_TIMEOUT_NS                                                                                  \
     (120ull * 1000000000ull)                 /* one HTTP request, the reading of its answer included */
 #define JG_TRACE_BYTES_MAX     (1024u << 20) /* one trace gathered for adjusting: wire bytes and index */
-#define JG_RESPONSE_BYTES      (64u << 10)   /* of an HTTP answer before they leave: one write, one chunk */
-#define JG_UI_CONFIG_BYTES_MAX (1u << 20)    /* a UI configuration file; real ones are a few KB */
+#define JG_TRACE_HELD_BYTES    (1u << 20)    /* a trace above it is read twice, where the store can */
+#define JG_PLAN_BYTES_MAX      ((size_t)256 << 20) /* what is kept of it between: 48 bytes a span */
+#define JG_RESPONSE_BYTES      (64u << 10) /* of an HTTP answer before they leave: one write, one chunk */
+#define JG_UI_CONFIG_BYTES_MAX (1u << 20)  /* a UI configuration file; real ones are a few KB */
 #define JG_UI_SPANS_MAX        200u /* full spans in one answer to the UI: a screen of rows and its neighbours */
 #define JG_UI_KEYS_MAX         4096u /* attribute keys of a trace to choose from; more nobody reads through */
 #define JG_UI_VALUES_MAX       20000u     /* values of a key that a page groups by; the rest is one group */

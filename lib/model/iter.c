@@ -5,6 +5,7 @@
 #include "core/str.h"
 #include "model/batch.h"
 #include "model/otlp_fields.h"
+#include "model/span_scan.h"
 #include <jaeger/batch.h>
 
 static jaeger_iter iter_of(const void *bytes, size_t len, uint32_t field)
@@ -194,30 +195,56 @@ static jaeger_str status_message(const jg_pb_field *status)
     return message;
 }
 
-void jaeger_span_read_rest(const jaeger_span *span, jaeger_span_rest *ret)
+static void widen(jaeger_iter *iter, const jg_pb_field *f, const jg_pb *pb)
 {
-    *ret = (jaeger_span_rest){.trace_state = {"", 0}, .status_message = {"", 0}};
+    if (!iter->pos)
+        iter->pos = f->start;
+    iter->end = pb->pos;
+}
+
+void jg_span_scan_of(const jaeger_span *span, jg_span_scan *ret)
+{
+    *ret = (jg_span_scan){.attrs.field = JG_OTLP_SPAN_ATTRIBUTES,
+                          .events.field = JG_OTLP_SPAN_EVENTS,
+                          .links.field = JG_OTLP_SPAN_LINKS,
+                          .rest = {.trace_state = {"", 0}, .status_message = {"", 0}}};
     jg_pb pb = jg_pb_of(span->bytes, span->len);
     jg_pb_field f;
     while (jg_pb_next(&pb, &f)) {
         switch (f.number) {
+        case JG_OTLP_SPAN_ATTRIBUTES:
+            widen(&ret->attrs, &f, &pb);
+            break;
+        case JG_OTLP_SPAN_EVENTS:
+            widen(&ret->events, &f, &pb);
+            break;
+        case JG_OTLP_SPAN_LINKS:
+            widen(&ret->links, &f, &pb);
+            break;
         case JG_OTLP_SPAN_TRACE_STATE:
-            ret->trace_state = jg_pb_str(&f);
+            ret->rest.trace_state = jg_pb_str(&f);
             break;
         case JG_OTLP_SPAN_STATUS:
-            ret->status_message = status_message(&f);
+            ret->rest.status_message = status_message(&f);
             break;
         case JG_OTLP_SPAN_DROPPED_ATTRIBUTES:
-            ret->dropped_attributes_count = (uint32_t)f.varint;
+            ret->rest.dropped_attributes_count = (uint32_t)f.varint;
             break;
         case JG_OTLP_SPAN_DROPPED_EVENTS:
-            ret->dropped_events_count = (uint32_t)f.varint;
+            ret->rest.dropped_events_count = (uint32_t)f.varint;
             break;
         case JG_OTLP_SPAN_DROPPED_LINKS:
-            ret->dropped_links_count = (uint32_t)f.varint;
+            ret->rest.dropped_links_count = (uint32_t)f.varint;
             break;
         }
     }
+}
+
+void jaeger_span_read_rest(const jaeger_span *span, jaeger_span_rest *ret)
+{
+    jg_span_scan scan;
+    jg_span_scan_of(span, &scan);
+    *ret = scan.rest;
 }
 
 void jg_value_write(jg_buf *out, const jaeger_value *value)

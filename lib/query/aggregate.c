@@ -11,7 +11,7 @@
 #include "model/batch.h"
 #include "model/expr.h"
 #include "query/adjust.h"
-#include <stdio.h>
+#include "query/large.h"
 
 jg_aggregate jg_aggregate_of(const jg_aggregate_options *options)
 {
@@ -23,7 +23,7 @@ static void drop_chunks(jg_aggregate *a)
     for (size_t i = 0; i < a->count; i++)
         jaeger_batch_unref(a->chunks[i]);
     a->count = a->span_count = a->bytes = 0;
-    a->cut = false;
+    a->cut = a->is_large = false;
 }
 
 /** One batch of all chunks; they are given up. */
@@ -53,19 +53,30 @@ static bool matches(const jg_match *match, const jaeger_filter *filter, const ja
     return false;
 }
 
-static jaeger_status warn_cut(jg_aggregate *a, jaeger_batch **trace, jaeger_error *err)
+static bool has_trace(const jg_aggregate *a)
 {
-    char text[96];
-    int len = snprintf(text, sizeof text, "trace has more than %llu spans, showing first %llu spans only",
-                       (unsigned long long)a->options.max_spans, (unsigned long long)a->options.max_spans);
-    JG_TRY(jaeger_batch_own(trace, err));
-    return jg_adjust_warn(*trace, 0, (jaeger_str){text, (size_t)len}, err);
+    return a->count || a->is_large;
+}
+
+static jaeger_status hand_out_large(jg_aggregate *a, jaeger_call *call)
+{
+    jg_large large = {.out = a->options.out,
+                      .adjusts = a->options.adjusts,
+                      .max_skew_ns = a->options.max_skew_ns,
+                      .max_spans = a->options.max_spans};
+    jaeger_trace_ref ref = {0};
+    memcpy(ref.trace_id, a->trace_id, 16);
+    drop_chunks(a);
+    a->trace_count++;
+    return jg_large_read(&large, a->options.reread, &ref, call);
 }
 
 static jaeger_status hand_out(jg_aggregate *a, jaeger_call *call)
 {
-    if (a->count == 0)
+    if (!has_trace(a))
         return JAEGER_OK;
+    if (a->is_large)
+        return hand_out_large(a, call);
     JG_AUTO_BATCH jaeger_batch *trace = NULL;
     bool cut = a->cut;
     a->seen_count++;
@@ -76,13 +87,22 @@ static jaeger_status hand_out(jg_aggregate *a, jaeger_call *call)
     if ((a->options.match || a->options.filter) && !matches(a->options.match, a->options.filter, trace))
         return JAEGER_OK;
     if (cut)
-        JG_TRY(warn_cut(a, &trace, &call->error));
+        JG_TRY(jg_large_warn_cut(a->options.max_spans, &trace, &call->error));
     if (a->options.adjusts)
         JG_TRY(jg_adjust(&trace, a->options.max_skew_ns, &call->error));
+    else if (a->options.marks_ids)
+        JG_TRY(jg_mark_ids(&trace, &call->error));
     a->trace_count++;
     jaeger_batch *given = trace;
     trace = NULL;
     return a->options.out.consume(a->options.out.self, given, call);
+}
+
+/** To be tested, a trace must be there as a whole. */
+static bool may_reread(const jg_aggregate *a)
+{
+    return a->options.reread && a->options.reread->driver->reread_trace && !a->options.match &&
+           !a->options.filter;
 }
 
 /** Keep `chunk`, or as many of its spans as the trace may have. Takes it. */
@@ -96,17 +116,15 @@ static jaeger_status add(jg_aggregate *a, jaeger_batch *take, jaeger_call *call)
         n = (size_t)(max - a->span_count);
         if (n == 0)
             return JAEGER_OK;
-        JG_AUTO_FREE uint32_t *indexes = jg_alloc(n * sizeof *indexes);
-        if (!indexes)
-            return jg_fail_oom(&call->error);
-        for (uint32_t i = 0; i < n; i++)
-            indexes[i] = i;
-        jaeger_batch *part;
-        JG_TRY(jg_batch_select(chunk, indexes, n, &part, &call->error));
-        jaeger_batch_unref(chunk);
-        chunk = part;
+        JG_TRY(jg_large_cut(&chunk, n, &call->error));
     }
     a->bytes += jaeger_batch_bytes(chunk);
+    if (may_reread(a) && a->bytes > JG_TRACE_HELD_BYTES) {
+        drop_chunks(a);
+        a->is_large = true;
+        a->has_enough = a->options.single;
+        return a->has_enough ? JAEGER_CANCELLED : JAEGER_OK;
+    }
     if (a->bytes > JG_TRACE_BYTES_MAX)
         return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED, "trace too large to show (limit %u MiB)",
                        (unsigned)(JG_TRACE_BYTES_MAX >> 20));
@@ -132,7 +150,7 @@ static jaeger_status consume(void *self, jaeger_batch *take, jaeger_call *call)
     if (jaeger_batch_span_count(chunk) == 0)
         return JAEGER_OK;
     const uint8_t *trace_id = jaeger_batch_spans(chunk)[0].trace_id;
-    if (a->count && memcmp(a->trace_id, trace_id, 16) != 0) {
+    if (has_trace(a) && memcmp(a->trace_id, trace_id, 16) != 0) {
         JG_TRY(hand_out(a, call));
         if (a->options.max_traces && a->trace_count >= a->options.max_traces) {
             a->has_enough = true;
@@ -140,6 +158,8 @@ static jaeger_status consume(void *self, jaeger_batch *take, jaeger_call *call)
         }
     }
     memcpy(a->trace_id, trace_id, 16);
+    if (a->is_large)
+        return JAEGER_OK;
     jaeger_batch *given = chunk;
     chunk = NULL;
     return add(a, given, call);

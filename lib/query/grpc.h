@@ -24,5 +24,7 @@ void jg_query_grpc_stopped(jg_grpc_stream *stream, bool stopped_early);
 
 /** The request was not such a message: INTERNAL, in the words of grpc-go. `call->error` holds the reason. */
 jaeger_status jg_query_grpc_unmarshal_failed(jaeger_call *call);
+/** How traces are read: adjusted ones in pieces if they are large, raw ones as the store has them. */
+jaeger_read_options jg_query_grpc_read(bool raw);
 
 #endif

@@ -100,7 +100,7 @@ static jaeger_status get_trace(void *self, jaeger_str request, jg_grpc_stream *s
     jaeger_trace_ref ref;
     JG_TRY(read_ref(request, &in, &ref, call));
     chunk_sender to = {.stream = stream, .buf = JG_BUF_INIT(JG_CALL_ARENA_BYTES_MAX)};
-    jaeger_status status = jaeger_query_get_trace(self, ref, (jaeger_read_options){.raw = in.raw_traces},
+    jaeger_status status = jaeger_query_get_trace(self, ref, jg_query_grpc_read(in.raw_traces),
                                                   (jaeger_consumer){send_spans, &to}, call);
     return end_spans(&to, status, "failed to fetch spans from the backend", call);
 }
@@ -128,9 +128,8 @@ static jaeger_status find_traces(void *self, jaeger_str request, jg_grpc_stream 
     bool stopped = false;
     in.query.stopped_early = &stopped;
     chunk_sender to = {.stream = stream, .buf = JG_BUF_INIT(JG_CALL_ARENA_BYTES_MAX)};
-    jaeger_status status =
-        jaeger_query_find_traces(self, &in.query, (jaeger_read_options){.raw = in.raw_traces},
-                                 (jaeger_consumer){send_spans, &to}, call);
+    jaeger_status status = jaeger_query_find_traces(self, &in.query, jg_query_grpc_read(in.raw_traces),
+                                                    (jaeger_consumer){send_spans, &to}, call);
     jg_query_grpc_stopped(stream, stopped);
     return end_spans(&to, status, "failed when searching for traces", call);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * jaeger.api_v3.QueryService: traces go out as OTLP TracesData, one message a trace; raw reads as the chunks
- * come. Filter, order and cursor of docs/search.md come and go as metadata, which Jaeger's clients neither
- * send nor look at. Spec: proto/jaeger/api_v3/query_service.proto; status codes and texts as Jaeger v2.
+ * jaeger.api_v3.QueryService: traces go out as OTLP TracesData, one message a trace, large ones in several;
+ * raw reads as the chunks come. Filter, order and cursor of docs/search.md come and go as metadata, which
+ * Jaeger's clients neither send nor look at. Spec: proto/jaeger/api_v3/query_service.proto; status codes and
+ * texts as Jaeger v2.
  */
 #include "query/grpc.h"
 
@@ -19,6 +20,11 @@ jaeger_status jg_query_grpc_unmarshal_failed(jaeger_call *call)
 {
     call->error.status = JAEGER_INTERNAL;
     return jg_fail_prefix(&call->error, "grpc: failed to unmarshal the received message");
+}
+
+jaeger_read_options jg_query_grpc_read(bool raw)
+{
+    return (jaeger_read_options){.raw = raw, .streamed = !raw};
 }
 
 /** What Jaeger answers when a store fails: UNKNOWN with the store's text. Statuses with a meaning of their
@@ -102,7 +108,7 @@ static jaeger_status get_trace(void *self, jaeger_str request, jg_grpc_stream *s
     ref.start_unix_ns = in.start.unix_ns;
     ref.end_unix_ns = in.end.unix_ns;
     sender to = sender_of(stream);
-    jaeger_status status = jaeger_query_get_trace(self, ref, (jaeger_read_options){.raw = in.raw_traces},
+    jaeger_status status = jaeger_query_get_trace(self, ref, jg_query_grpc_read(in.raw_traces),
                                                   (jaeger_consumer){send_traces, &to}, call);
     jg_buf_done(&to.buf);
     return store_status(status, call);
@@ -188,7 +194,7 @@ static jaeger_status find_traces(void *self, jaeger_str request, jg_grpc_stream 
     JG_TRY(read_find(self, request, stream, &s, call));
     sender to = sender_of(stream);
     jaeger_consumer out = {send_traces, &to};
-    jaeger_read_options read = {.raw = s.in.raw_traces};
+    jaeger_read_options read = jg_query_grpc_read(s.in.raw_traces);
     jaeger_status status = s.paged ? jaeger_query_find_page(self, &s.in.query, &s.page, read, out, call)
                                    : jaeger_query_find_traces(self, &s.in.query, read, out, call);
     jg_buf_done(&to.buf);

@@ -8,7 +8,7 @@
 #include "core/map.h"
 #include "core/str.h"
 #include "model/batch.h"
-#include "query/aggregate.h"
+#include "query/adjust.h"
 #include "query/http_api.h"
 #include "wire/jaeger_json.h"
 #include "wire/otlp_json.h"
@@ -35,7 +35,7 @@ typedef struct trace_params {
 static jaeger_status trace_params_of(const jg_http_call *c, trace_params *ret, jaeger_error *err)
 {
     int64_t start = 0, end = 0;
-    *ret = (trace_params){0};
+    *ret = (trace_params){.read.streamed = true};
     JG_TRY(jg_trace_id_from_text(c->variable, ret->ref.trace_id, err));
     JG_TRY(jg_api_int_param(c, "start", &start, err));
     JG_TRY(jg_api_int_param(c, "end", &end, err));
@@ -47,26 +47,44 @@ static jaeger_status trace_params_of(const jg_http_call *c, trace_params *ret, j
 
 /* ---- traces ---- */
 
+/** Traces on their way into "data":[…]. */
+typedef struct trace_output {
+    jg_http_call *c;
+    jg_jaeger_json *writer;
+} trace_output;
+
+static jaeger_status begin_traces(jg_http_call *c, trace_output *ret)
+{
+    *ret = (trace_output){c, jg_jaeger_json_new(&c->json, jg_http_flush(c))};
+    jg_json_array(&c->json);
+    return ret->writer ? JAEGER_OK : jg_fail_oom(&c->call->error);
+}
+
+/** The next piece of a trace. */
 static jaeger_status write_trace(void *self, jaeger_batch *take, jaeger_call *call)
 {
-    jg_http_call *c = self;
+    trace_output *out = self;
     JG_AUTO_BATCH jaeger_batch *trace = take;
     if (jg_jaeger_json_check_trace(trace, &call->error) != JAEGER_OK)
         return jg_fail_prefix(&call->error,
                               "failed writing HTTP response: failed marshalling HTTP response to JSON");
-    return jg_jaeger_json_write_trace(&c->json, trace, jg_http_flush(c), &call->error);
+    return jg_jaeger_json_add(out->writer, trace, &call->error);
 }
 
-/** Raw reads come in chunks, the answer has whole traces. */
-static jaeger_status get_whole(jg_http_call *c, const trace_params *params)
+/** @return `status`, or why the last trace could not be ended */
+static jaeger_status end_traces(trace_output *out, jaeger_status status)
 {
-    jaeger_consumer out = {write_trace, c};
-    if (!params->read.raw)
-        return jaeger_query_get_trace(c->http->query, params->ref, params->read, out, c->call);
-    jg_aggregate whole = jg_aggregate_of(&(jg_aggregate_options){.out = out});
-    jaeger_status status = jaeger_query_get_trace(c->http->query, params->ref, params->read,
-                                                  jg_aggregate_consumer(&whole), c->call);
-    return jg_aggregate_finish(&whole, status, c->call);
+    if (status == JAEGER_OK)
+        status = jg_jaeger_json_end(out->writer, &out->c->call->error);
+    jg_jaeger_json_free(out->writer);
+    if (status == JAEGER_OK)
+        jg_json_end(&out->c->json);
+    return status;
+}
+
+static jaeger_consumer traces_consumer(trace_output *out)
+{
+    return (jaeger_consumer){write_trace, out};
 }
 
 void jg_api_trace(jg_http_call *c)
@@ -77,15 +95,17 @@ void jg_api_trace(jg_http_call *c)
         jg_api_fail_parse(c, &err);
         return;
     }
+    trace_output out;
     jg_api_begin(c);
-    jg_json_array(&c->json);
-    jaeger_status status = get_whole(c, &params);
-    if (status != JAEGER_OK) {
+    jaeger_status status = begin_traces(c, &out);
+    if (status == JAEGER_OK)
+        status =
+            jaeger_query_get_trace(c->http->query, params.ref, params.read, traces_consumer(&out), c->call);
+    status = end_traces(&out, status);
+    if (status != JAEGER_OK)
         jg_api_fail_query(c, status);
-        return;
-    }
-    jg_json_end(&c->json);
-    jg_api_end(c, 0);
+    else
+        jg_api_end(c, 0);
 }
 
 void jg_api_archive(jg_http_call *c)
@@ -190,26 +210,24 @@ static jaeger_status search_of(const jg_http_call *c, search *ret, jaeger_error 
     return JAEGER_OK;
 }
 
-static jaeger_status find_whole(jg_http_call *c, search *s)
+static jaeger_status find_traces(jg_http_call *c, search *s, trace_output *out)
 {
-    jaeger_consumer out = {write_trace, c};
-    jaeger_read_options read = {.raw = s->raw};
-    jg_aggregate whole = jg_aggregate_of(&(jg_aggregate_options){.out = out});
-    if (s->raw) /* it comes in chunks */
-        out = jg_aggregate_consumer(&whole);
-    jaeger_status status =
-        s->paged ? jaeger_query_find_page(c->http->query, &s->find, &s->page, read, out, c->call)
-                 : jaeger_query_find_traces(c->http->query, &s->find, read, out, c->call);
-    return jg_aggregate_finish(&whole, status, c->call);
+    jaeger_read_options read = {.raw = s->raw, .streamed = true};
+    if (s->paged)
+        return jaeger_query_find_page(c->http->query, &s->find, &s->page, read, traces_consumer(out),
+                                      c->call);
+    return jaeger_query_find_traces(c->http->query, &s->find, read, traces_consumer(out), c->call);
 }
 
 /** Fetch the traces of `ids`; those that are not there stay in the list. */
-static jaeger_status get_by_ids(jg_http_call *c, search *s)
+static jaeger_status get_by_ids(jg_http_call *c, search *s, trace_output *out)
 {
     size_t missing = 0;
     for (size_t i = 0; i < s->ids.count; i++) {
         jaeger_trace_ref ref = s->ids.items[i];
-        jaeger_status status = get_whole(c, &(trace_params){ref, {.raw = s->raw}});
+        jaeger_status status = jaeger_query_get_trace(c->http->query, ref,
+                                                      (jaeger_read_options){.raw = s->raw, .streamed = true},
+                                                      traces_consumer(out), c->call);
         if (status == JAEGER_NOT_FOUND)
             s->ids.items[missing++] = ref;
         else if (status != JAEGER_OK)
@@ -258,14 +276,16 @@ void jg_api_search(jg_http_call *c)
         jg_api_fail(c, 500, JAEGER_STR("search depth must be greater than 0 and less than max traces"));
         return;
     }
+    trace_output out;
     jg_api_begin(c);
-    jg_json_array(&c->json);
-    jaeger_status status = s.ids.count ? get_by_ids(c, &s) : find_whole(c, &s);
+    jaeger_status status = begin_traces(c, &out);
+    if (status == JAEGER_OK)
+        status = s.ids.count ? get_by_ids(c, &s, &out) : find_traces(c, &s, &out);
+    status = end_traces(&out, status);
     if (status != JAEGER_OK) {
         jg_api_fail_query(c, status);
         return;
     }
-    jg_json_end(&c->json);
     if (s.ids.count)
         end_with_missing(c, &s);
     else
@@ -273,9 +293,9 @@ void jg_api_search(jg_http_call *c)
 }
 
 /** The traces of a batch, in the order of their first spans; each is selected without copying its bytes. */
-static jaeger_status write_all_traces(jg_http_call *c, jaeger_batch *batch)
+static jaeger_status write_all_traces(trace_output *out, jaeger_batch *batch)
 {
-    jaeger_call *call = c->call;
+    jaeger_call *call = out->c->call;
     size_t n = jaeger_batch_span_count(batch), count = 0;
     const jaeger_span *spans = jaeger_batch_spans(batch);
     jg_map numbers = {0};
@@ -309,8 +329,13 @@ static jaeger_status write_all_traces(jg_http_call *c, jaeger_batch *batch)
         for (uint32_t i = first[t]; i != UINT32_MAX; i = next[i])
             indexes[of_trace++] = i;
         status = jg_batch_select(batch, indexes, of_trace, &part, &call->error);
+        if (status != JAEGER_OK)
+            break;
+        status = jg_mark_ids(&part, &call->error);
         if (status == JAEGER_OK)
-            status = write_trace(c, part, call);
+            status = write_trace(out, part, call);
+        else
+            jaeger_batch_unref(part);
     }
     jg_map_done(&numbers);
     return status;
@@ -326,13 +351,14 @@ void jg_api_transform(jg_http_call *c)
         jg_api_fail(c, status == JAEGER_RESOURCE_EXHAUSTED ? 503 : 400, jg_str(err.message));
         return;
     }
+    trace_output out;
     jg_api_begin(c);
-    jg_json_array(&c->json);
-    status = write_all_traces(c, batch);
-    if (status != JAEGER_OK) {
+    status = begin_traces(c, &out);
+    if (status == JAEGER_OK)
+        status = write_all_traces(&out, batch);
+    status = end_traces(&out, status);
+    if (status != JAEGER_OK)
         jg_api_fail_query(c, status);
-        return;
-    }
-    jg_json_end(&c->json);
-    jg_api_end(c, 0);
+    else
+        jg_api_end(c, 0);
 }

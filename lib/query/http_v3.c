@@ -226,6 +226,7 @@ void jg_v3_trace(jg_http_call *c)
         return;
     }
     trace_writer w = {.c = c};
+    read.streamed = !read.raw;
     write_result_begin(c);
     status = jaeger_query_get_trace(c->http->query, ref, read, (jaeger_consumer){write_trace, &w}, c->call);
     end_traces(&w, status);
@@ -244,6 +245,7 @@ void jg_v3_traces(jg_http_call *c)
     }
     trace_writer w = {.c = c, .paging = &paging};
     jaeger_consumer out = {write_trace, &w};
+    read.streamed = !read.raw;
     write_result_begin(c);
     jaeger_status status =
         paging.on ? jaeger_query_find_page(c->http->query, &find, &paging.page, read, out, c->call)

@@ -122,24 +122,29 @@ static jaeger_status forward_chunk(void *self, jaeger_batch *take, jaeger_call *
 }
 
 /** @param ret_found whether the store had the trace */
-static jaeger_status read_trace(jaeger_query *query, const store *s, const jaeger_trace_ref *ref, bool raw,
-                                jaeger_consumer out, bool *ret_found, jaeger_call *call)
+static jaeger_status read_trace(jaeger_query *query, const store *s, const jaeger_trace_ref *ref,
+                                jaeger_read_options options, jaeger_consumer out, bool *ret_found,
+                                jaeger_call *call)
 {
     const jaeger_storage *storage = &s->storage;
+    bool gathers = !options.raw || options.streamed;
     forward f = {.out = out};
-    jg_aggregate whole =
-        jg_aggregate_of(&(jg_aggregate_options){.out = {forward_chunk, &f},
-                                                .adjusts = true,
-                                                .max_skew_ns = query->options.max_clock_skew_adjust_ns,
-                                                .max_spans = query->options.max_trace_spans});
-    jaeger_consumer to = raw ? (jaeger_consumer){forward_chunk, &f} : jg_aggregate_consumer(&whole);
+    jg_aggregate whole = jg_aggregate_of(
+        &(jg_aggregate_options){.out = {forward_chunk, &f},
+                                .adjusts = !options.raw,
+                                .marks_ids = options.streamed,
+                                .reread = options.streamed ? storage : NULL,
+                                .single = true,
+                                .max_skew_ns = query->options.max_clock_skew_adjust_ns,
+                                .max_spans = options.raw ? 0 : query->options.max_trace_spans});
+    jaeger_consumer to = gathers ? jg_aggregate_consumer(&whole) : (jaeger_consumer){forward_chunk, &f};
     jg_measuring m;
     jg_measure_begin(&m, JG_OP_GET_TRACE, call);
     jaeger_status status = storage->driver->get_traces(storage->self, ref, 1, to, call);
-    jg_measure_end(&s->measure, &m, status, f.count + (whole.count ? 1 : 0));
+    jg_measure_end(&s->measure, &m, status, f.count + (whole.count || whole.is_large));
     if (status == JAEGER_NOT_FOUND)
         status = JAEGER_OK;
-    if (!raw)
+    if (gathers)
         status = jg_aggregate_finish(&whole, status, call);
     *ret_found = f.count > 0;
     return status;
@@ -149,9 +154,9 @@ jaeger_status jaeger_query_get_trace(jaeger_query *query, jaeger_trace_ref ref, 
                                      jaeger_consumer out, jaeger_call *call)
 {
     bool found;
-    JG_TRY(read_trace(query, &query->traces, &ref, options.raw, out, &found, call));
+    JG_TRY(read_trace(query, &query->traces, &ref, options, out, &found, call));
     if (!found && jaeger_query_has_archive(query))
-        JG_TRY(read_trace(query, &query->archive, &ref, options.raw, out, &found, call));
+        JG_TRY(read_trace(query, &query->archive, &ref, options, out, &found, call));
     return found ? JAEGER_OK : jg_fail(&call->error, JAEGER_NOT_FOUND, "trace not found");
 }
 
@@ -280,14 +285,16 @@ static jaeger_status find_chunks(search *f, jaeger_consumer out, uint64_t *ret_c
     return status;
 }
 
-/** Whole traces, adjusted or not. @param max_spans 0: all */
-static jaeger_status find_whole(search *f, bool adjusts, uint64_t max_spans, jaeger_consumer out,
-                                jaeger_call *call)
+/** Whole traces. @param max_spans 0: all */
+static jaeger_status find_whole(search *f, jaeger_read_options options, uint64_t max_spans,
+                                jaeger_consumer out, jaeger_call *call)
 {
     uint64_t count = 0;
     jg_aggregate whole =
         jg_aggregate_of(&(jg_aggregate_options){.out = out,
-                                                .adjusts = adjusts,
+                                                .adjusts = !options.raw,
+                                                .marks_ids = options.streamed,
+                                                .reread = options.streamed ? &f->query->traces.storage : NULL,
                                                 .max_skew_ns = f->query->options.max_clock_skew_adjust_ns,
                                                 .max_spans = max_spans,
                                                 .max_traces = f->limit,
@@ -307,9 +314,9 @@ jaeger_status jaeger_query_find_traces(jaeger_query *query, const jaeger_trace_q
     search f;
     uint64_t count = 0;
     JG_TRY(prepare(query, find, &f, call));
-    if (options.raw && !f.match)
+    if (options.raw && !options.streamed && !f.match)
         return jg_scan_end(&f.scan, find_chunks(&f, out, &count, call), f.find.stopped_early, call);
-    return find_whole(&f, !options.raw, options.raw ? 0 : query->options.max_trace_spans, out, call);
+    return find_whole(&f, options, options.raw ? 0 : query->options.max_trace_spans, out, call);
 }
 
 /** Collects the ids of traces. */
@@ -334,7 +341,7 @@ jaeger_status jaeger_query_find_trace_ids(jaeger_query *query, const jaeger_trac
     JG_TRY(prepare(query, find, &f, call));
     const store *s = &query->traces;
     if (f.match || !s->storage.driver->find_trace_ids)
-        return find_whole(&f, false, 0, (jaeger_consumer){note_id, ret}, call);
+        return find_whole(&f, (jaeger_read_options){.raw = true}, 0, (jaeger_consumer){note_id, ret}, call);
     jg_gate_pass pass;
     JG_TRY(jg_gate_enter(&query->gate, &pass, call));
     scan_of_search(&f, call);
@@ -404,7 +411,7 @@ jaeger_status jaeger_query_find_summaries(jaeger_query *query, const jaeger_trac
     sum.arena = arena;
     if (!arena)
         return jg_fail_oom(&call->error);
-    return find_whole(&f, true, 0, (jaeger_consumer){summarize_trace, &sum}, call);
+    return find_whole(&f, (jaeger_read_options){0}, 0, (jaeger_consumer){summarize_trace, &sum}, call);
 }
 
 /* ---- pages ---- */
@@ -539,7 +546,7 @@ jaeger_status jaeger_query_find_page(jaeger_query *query, const jaeger_trace_que
     for (size_t i = 0; i < ranking.count; i++) {
         bool found;
         jaeger_trace_ref ref = ranking.items[i].ref;
-        JG_TRY(read_trace(query, &query->traces, &ref, options.raw, out, &found, call));
+        JG_TRY(read_trace(query, &query->traces, &ref, options, out, &found, call));
     }
     return JAEGER_OK;
 }

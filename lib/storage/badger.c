@@ -102,4 +102,5 @@ const jaeger_storage_driver jg_storage_badger = {
     .sampling = &jg_embedded_sampling,
     .rank_traces = jg_embedded_rank_traces,
     .attributes = jg_embedded_attributes,
+    .reread_trace = jg_embedded_reread_trace,
 };

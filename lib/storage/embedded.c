@@ -128,6 +128,14 @@ jaeger_status jg_embedded_get_traces(void *self, const jaeger_trace_ref *refs, s
     return store ? jg_store_get(store, refs, n, out, call) : JAEGER_OK;
 }
 
+jaeger_status jg_embedded_reread_trace(void *self, const jaeger_trace_ref *ref, jaeger_rereader reader,
+                                       jaeger_call *call)
+{
+    jg_store *store;
+    JG_TRY(store_of(self, call, false, &store));
+    return store ? jg_store_reread(store, ref, reader, call) : JAEGER_OK;
+}
+
 jaeger_status jg_embedded_find_trace_ids(void *self, const jaeger_trace_query *query, jaeger_trace_refs *ret,
                                          jaeger_call *call)
 {
@@ -335,4 +343,5 @@ const jaeger_storage_driver jg_storage_embedded = {
     .sampling = &jg_embedded_sampling,
     .rank_traces = jg_embedded_rank_traces,
     .attributes = jg_embedded_attributes,
+    .reread_trace = jg_embedded_reread_trace,
 };

@@ -126,4 +126,5 @@ const jaeger_storage_driver jg_storage_memory = {
     .purge = memory_purge,
     .sampling = &jg_mem_sampling_store,
     .rank_traces = jg_mem_rank_traces,
+    .reread_trace = jg_mem_reread_trace,
 };

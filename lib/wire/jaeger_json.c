@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * See jaeger_json.h. Spans are written straight from their wire bytes; what is kept meanwhile is the table of
- * distinct processes and some 40 bytes a span to know spans that share an id.
+ * distinct processes, and the warnings of spans whose id comes again.
  *
  * Warnings travel in an attribute. Jaeger hands them to the last span with the same id, and takes the
  * attribute away from that span only; so do we.
@@ -14,7 +14,7 @@
 #include "core/map.h"
 #include "core/str.h"
 #include "model/batch.h"
-#include "model/id_table.h"
+#include "model/span_scan.h"
 #include "model/value_text.h"
 #include <math.h>
 #include <stdio.h>
@@ -23,19 +23,31 @@
 #define TEXT_BYTES_MAX                                                                                       \
     (64u << 20) /* one process or value as text; it comes from one message, which is smaller */
 
-typedef struct writer {
+/** A warning that waits for the last span with its id. */
+typedef struct warning {
+    struct warning *next;
+    jaeger_str text;
+} warning;
+
+typedef struct warnings {
+    warning *first, *last;
+} warnings;
+
+typedef struct jg_jaeger_json {
     jg_json_out *json;
     jg_json_flush flush;
-    jaeger_error *err;
+    jaeger_error *err; /* of the call that runs */
     jaeger_status status;
-    const jaeger_batch *trace;
-    jaeger_arena *arena; /* process texts, and the tables below */
+    bool is_open; /* a trace is */
+    uint8_t trace_id[16];
+    jaeger_arena *arena; /* of the trace: process texts, and the tables below */
     jg_map processes;    /* text -> number as pointer */
     jaeger_str *process_texts;
     size_t process_count, process_cap;
-    uint32_t *group_process;  /* by group; 0: not seen yet */
-    uint32_t *same_id_before; /* by span: the one before with the same id, or JG_NO_INDEX */
-    jg_id_table last_of_id;
+    const jaeger_span_group *group; /* of the span before, in the same batch */
+    jaeger_str process;             /* its process as it is written: "p1" */
+    char process_text[16];
+    jg_map waiting; /* span id -> warnings */
     jg_buf text;
 } writer;
 
@@ -84,19 +96,19 @@ static void write_trace_id(jg_json_out *json, const uint8_t trace_id[16])
     jg_json_hex(json, trace_id + (is_short ? 8 : 0), is_short ? 8 : 16);
 }
 
-static void begin_tag(jg_json_out *json, jaeger_str key, const char *type)
+static void begin_tag(jg_json_out *json, jaeger_str key, jaeger_str type)
 {
     jg_json_object(json);
     jg_json_key_lit(json, "key");
     jg_json_str(json, key);
     jg_json_key_lit(json, "type");
-    jg_json_str(json, jg_str(type));
+    jg_json_str(json, type);
     jg_json_key_lit(json, "value");
 }
 
 static void write_str_tag(jg_json_out *json, jaeger_str key, jaeger_str value)
 {
-    begin_tag(json, key, "string");
+    begin_tag(json, key, JAEGER_STR("string"));
     jg_json_str(json, value);
     jg_json_end(json);
 }
@@ -112,10 +124,11 @@ static void write_text_value(writer *w, jg_json_out *json, const jaeger_value *v
 
 static void write_tag(writer *w, jg_json_out *json, jaeger_str key, const jaeger_value *value)
 {
-    static const char *const types[] = {
-        [JAEGER_VALUE_EMPTY] = "string", [JAEGER_VALUE_STRING] = "string",  [JAEGER_VALUE_BOOL] = "bool",
-        [JAEGER_VALUE_INT] = "int64",    [JAEGER_VALUE_DOUBLE] = "float64", [JAEGER_VALUE_ARRAY] = "string",
-        [JAEGER_VALUE_MAP] = "string",   [JAEGER_VALUE_BYTES] = "binary"};
+    static const jaeger_str types[] = {
+        [JAEGER_VALUE_EMPTY] = {"string", 6},   [JAEGER_VALUE_STRING] = {"string", 6},
+        [JAEGER_VALUE_BOOL] = {"bool", 4},      [JAEGER_VALUE_INT] = {"int64", 5},
+        [JAEGER_VALUE_DOUBLE] = {"float64", 7}, [JAEGER_VALUE_ARRAY] = {"string", 6},
+        [JAEGER_VALUE_MAP] = {"string", 6},     [JAEGER_VALUE_BYTES] = {"binary", 6}};
     begin_tag(json, key, types[value->type]);
     switch (value->type) {
     case JAEGER_VALUE_EMPTY:
@@ -190,11 +203,8 @@ static uint16_t process_depth(const writer *w)
                       1); /* called inside spans[] > span: one level deeper than processes{} */
 }
 
-static uint32_t process_of(writer *w, const jaeger_span_group *group)
+static uint32_t process_number(writer *w, const jaeger_span_group *group)
 {
-    uint32_t *known = &w->group_process[group - jg_batch_groups(w->trace)];
-    if (*known)
-        return *known;
     JG_AUTO_BUF jg_buf buf = JG_BUF_INIT(TEXT_BYTES_MAX);
     jg_json_out json = {.buf = &buf, .html = w->json->html, .indent = w->json->indent, .after_key = true};
     json.depth = process_depth(w);
@@ -215,8 +225,17 @@ static uint32_t process_of(writer *w, const jaeger_span_group *group)
     }
     if (!number && w->status == JAEGER_OK)
         w->status = jg_fail_oom(w->err);
-    *known = (uint32_t)(uintptr_t)number;
-    return *known;
+    return (uint32_t)(uintptr_t)number;
+}
+
+static jaeger_str process_of(writer *w, const jaeger_span_group *group)
+{
+    if (group != w->group) {
+        int len = snprintf(w->process_text, sizeof w->process_text, "p%u", process_number(w, group));
+        w->process = (jaeger_str){w->process_text, (size_t)len};
+        w->group = group;
+    }
+    return w->process;
 }
 
 /** Keys in bytewise order: p1, p10, p11, …, p2. */
@@ -241,93 +260,91 @@ static void write_processes(writer *w)
     jg_json_end(w->json);
 }
 
-/* ---- spans that share an id ---- */
+/* ---- warnings ---- */
 
-static jg_id_slot *last_slot(const writer *w, const uint8_t span_id[8])
-{
-    return jg_id_table_slot(&w->last_of_id, jg_span_id_number(span_id));
-}
-
-static jaeger_status index_ids(writer *w)
-{
-    size_t n = jaeger_batch_span_count(w->trace);
-    w->same_id_before = jaeger_arena_alloc(w->arena, n * sizeof(uint32_t));
-    w->group_process = jg_arena_zalloc(w->arena, jg_batch_group_count(w->trace) * sizeof(uint32_t));
-    if (!w->same_id_before || !w->group_process || !jg_id_table_init(&w->last_of_id, w->arena, n))
-        return jg_fail_oom(w->err);
-    for (uint32_t i = 0; i < n; i++) {
-        jg_id_slot *slot = last_slot(w, jaeger_batch_spans(w->trace)[i].span_id);
-        w->same_id_before[i] = slot->index;
-        slot->index = i;
-    }
-    return JAEGER_OK;
-}
-
-static size_t warning_count(const jaeger_span *span, jaeger_value *ret)
+/** @return false: it has none, or an empty list */
+static bool find_warnings(jaeger_iter attrs, jaeger_value *ret)
 {
     jaeger_attr attr;
     jaeger_value item;
-    size_t n = 0;
-    if (!jaeger_find_attr(jaeger_span_attrs(span), JAEGER_STR(JG_WARNINGS_ATTRIBUTE), &attr))
-        return 0;
-    *ret = attr.value;
-    if (attr.value.type != JAEGER_VALUE_ARRAY)
-        return 1;
-    for (jaeger_iter it = jaeger_array_values(attr.value); jaeger_next_value(&it, &item);)
-        n++;
-    return n;
-}
-
-/** Do span `index` and those before it with its id have warnings that it shall show? */
-static bool shows_warnings(const writer *w, uint32_t index)
-{
-    const jaeger_span *spans = jaeger_batch_spans(w->trace);
-    jaeger_value value;
-    if (last_slot(w, spans[index].span_id)->index != index)
-        return false;
-    for (uint32_t i = index; i != JG_NO_INDEX; i = w->same_id_before[i])
-        if (warning_count(&spans[i], &value))
-            return true;
+    while (jaeger_next_attr(&attrs, &attr)) {
+        if (!is_warnings(attr.key))
+            continue;
+        *ret = attr.value;
+        jaeger_iter items = jaeger_array_values(attr.value);
+        return attr.value.type != JAEGER_VALUE_ARRAY || jaeger_next_value(&items, &item);
+    }
     return false;
 }
 
-static void write_span_warnings(writer *w, const jaeger_span *span)
+static void add_waiting(writer *w, warnings *to, jaeger_str text)
 {
-    jaeger_value value, item;
-    if (!warning_count(span, &value))
-        return;
-    if (value.type != JAEGER_VALUE_ARRAY) {
-        write_text_value(w, w->json, &value);
+    warning *item = jaeger_arena_alloc(w->arena, sizeof *item);
+    if (item)
+        *item = (warning){NULL, jaeger_arena_str(w->arena, text)};
+    if (!item || !item->text.ptr) {
+        w->status = jg_fail_oom(w->err);
         return;
     }
-    for (jaeger_iter it = jaeger_array_values(value); jaeger_next_value(&it, &item) && keep_going(w);)
-        jg_json_str(w->json, item.type == JAEGER_VALUE_STRING ? item.u.s : JAEGER_STR(""));
+    *(to->last ? &to->last->next : &to->first) = item;
+    to->last = item;
 }
 
-static void write_warnings(writer *w, uint32_t index, bool shown)
+/** The warnings of earlier spans with this id. @param make if there are none yet. @return NULL: none */
+static warnings *waiting_of(writer *w, const jaeger_span *span, bool make)
+{
+    bool is_new;
+    warnings *list = jg_map_get(&w->waiting, (jaeger_str){(const char *)span->span_id, 8});
+    if (list || !make)
+        return list;
+    jaeger_str id = jaeger_arena_str(w->arena, (jaeger_str){(const char *)span->span_id, 8});
+    list = jg_arena_zalloc(w->arena, sizeof *list);
+    jg_map_entry *entry = id.ptr && list ? jg_map_put(&w->waiting, id, &is_new) : NULL;
+    if (!entry) {
+        w->status = jg_fail_oom(w->err);
+        return NULL;
+    }
+    entry->value = list;
+    return list;
+}
+
+/** Write the texts of a warnings attribute, or keep them in `to`. */
+static void put_warnings(writer *w, const jaeger_value *value, warnings *to)
+{
+    jaeger_value item;
+    if (value->type != JAEGER_VALUE_ARRAY) {
+        jg_buf_clear(&w->text);
+        jg_value_text(&w->text, value);
+        if (!jg_buf_ok(&w->text))
+            w->json->buf->failed = true;
+        else if (to)
+            add_waiting(w, to, jg_buf_view(&w->text));
+        else
+            jg_json_str(w->json, jg_buf_view(&w->text));
+        return;
+    }
+    for (jaeger_iter it = jaeger_array_values(*value); jaeger_next_value(&it, &item) && keep_going(w);) {
+        jaeger_str text = item.type == JAEGER_VALUE_STRING ? item.u.s : JAEGER_STR("");
+        if (to)
+            add_waiting(w, to, text);
+        else
+            jg_json_str(w->json, text);
+    }
+}
+
+/** @param own the span's warnings attribute, NULL: none. @param earlier those of spans with its id */
+static void write_warnings(writer *w, const jaeger_value *own, const warnings *earlier)
 {
     jg_json_key_lit(w->json, "warnings");
-    if (!shown) {
+    if (!own && !earlier) {
         jg_json_null(w->json);
         return;
     }
     jg_json_array(w->json);
-    /* oldest first: turn the list around, write, and turn it back */
-    uint32_t first = JG_NO_INDEX, i = index;
-    while (i != JG_NO_INDEX) {
-        uint32_t before = w->same_id_before[i];
-        w->same_id_before[i] = first;
-        first = i;
-        i = before;
-    }
-    uint32_t back = JG_NO_INDEX;
-    for (i = first; i != JG_NO_INDEX;) {
-        write_span_warnings(w, &jaeger_batch_spans(w->trace)[i]);
-        uint32_t after = w->same_id_before[i];
-        w->same_id_before[i] = back;
-        back = i;
-        i = after;
-    }
+    for (const warning *item = earlier ? earlier->first : NULL; item && keep_going(w); item = item->next)
+        jg_json_str(w->json, item->text);
+    if (own)
+        put_warnings(w, own, NULL);
     jg_json_end(w->json);
 }
 
@@ -372,38 +389,37 @@ static bool link_is_to_parent(const jaeger_span *span, const jaeger_link *link)
            memcmp(link->span_id, span->parent_span_id, 8) == 0;
 }
 
-static void write_references(writer *w, const jaeger_span *span)
+static void write_references(writer *w, const jaeger_span *span, jaeger_iter links)
 {
     jaeger_link link;
     bool has_parent = !jg_id_is_zero(span->parent_span_id, 8), parent_is_child_of = true;
     jg_json_key_lit(w->json, "references");
     jg_json_array(w->json);
     if (has_parent) { /* first; a link to the parent only says of which type the reference is */
-        for (jaeger_iter it = jaeger_span_links(span); jaeger_next_link(&it, &link);)
+        for (jaeger_iter it = links; jaeger_next_link(&it, &link);)
             if (link_is_to_parent(span, &link))
                 parent_is_child_of = link_is_child_of(&link);
         write_reference(w, parent_is_child_of, span->trace_id, span->parent_span_id);
     }
-    for (jaeger_iter it = jaeger_span_links(span); jaeger_next_link(&it, &link) && keep_going(w);)
+    for (jaeger_iter it = links; jaeger_next_link(&it, &link) && keep_going(w);)
         if (!has_parent || !link_is_to_parent(span, &link))
             write_reference(w, link_is_child_of(&link), link.trace_id, link.span_id);
     jg_json_end(w->json);
 }
 
-static void write_span_tags(writer *w, const jaeger_span *span, bool without_warnings)
+static void write_span_tags(writer *w, const jaeger_span *span, const jg_span_scan *scan,
+                            bool without_warnings)
 {
     jg_json_out *json = w->json;
     jaeger_scope scope;
-    jaeger_span_rest rest;
     jaeger_scope_read(span->group, &scope);
-    jaeger_span_read_rest(span, &rest);
     jg_json_key_lit(json, "tags");
     jg_json_array(json);
     if (scope.name.len)
         write_str_tag(json, JAEGER_STR("otel.scope.name"), scope.name);
     if (scope.version.len)
         write_str_tag(json, JAEGER_STR("otel.scope.version"), scope.version);
-    write_tags(w, jaeger_span_attrs(span), without_warnings);
+    write_tags(w, scan->attrs, without_warnings);
     jaeger_str kind = jg_kind_text(span->kind);
     if (kind.len)
         write_str_tag(json, JAEGER_STR("span.kind"), kind);
@@ -411,24 +427,24 @@ static void write_span_tags(writer *w, const jaeger_span *span, bool without_war
         write_str_tag(json, JAEGER_STR("otel.status_code"), JAEGER_STR("OK"));
     if (span->status_code == JAEGER_STATUS_ERROR) {
         write_str_tag(json, JAEGER_STR("otel.status_code"), JAEGER_STR("ERROR"));
-        begin_tag(json, JAEGER_STR("error"), "bool");
+        begin_tag(json, JAEGER_STR("error"), JAEGER_STR("bool"));
         jg_json_bool(json, true);
         jg_json_end(json);
     }
-    if (rest.status_message.len)
-        write_str_tag(json, JAEGER_STR("otel.status_description"), rest.status_message);
-    if (rest.trace_state.len)
-        write_str_tag(json, JAEGER_STR("w3c.tracestate"), rest.trace_state);
+    if (scan->rest.status_message.len)
+        write_str_tag(json, JAEGER_STR("otel.status_description"), scan->rest.status_message);
+    if (scan->rest.trace_state.len)
+        write_str_tag(json, JAEGER_STR("w3c.tracestate"), scan->rest.trace_state);
     jg_json_end(json);
 }
 
-static void write_logs(writer *w, const jaeger_span *span)
+static void write_logs(writer *w, jaeger_iter events)
 {
     jaeger_event event;
     jaeger_attr attr;
     jg_json_key_lit(w->json, "logs");
     jg_json_array(w->json);
-    for (jaeger_iter it = jaeger_span_events(span); jaeger_next_event(&it, &event) && keep_going(w);) {
+    while (jaeger_next_event(&events, &event) && keep_going(w)) {
         jg_json_object(w->json);
         jg_json_key_lit(w->json, "timestamp");
         jg_json_u64(w->json, epoch_us(event.time_unix_ns));
@@ -443,12 +459,16 @@ static void write_logs(writer *w, const jaeger_span *span)
     jg_json_end(w->json);
 }
 
-static void write_span(writer *w, uint32_t index)
+static void write_span(writer *w, const jaeger_span *span)
 {
-    const jaeger_span *span = &jaeger_batch_spans(w->trace)[index];
     jg_json_out *json = w->json;
-    char process[16];
-    bool shown = shows_warnings(w, index);
+    jg_span_scan scan;
+    jaeger_value value;
+    jg_span_scan_of(span, &scan);
+    bool comes_again = span->id_marks & JAEGER_ID_COMES_AGAIN;
+    const jaeger_value *own = find_warnings(scan.attrs, &value) ? &value : NULL;
+    const warnings *earlier = span->id_marks == JAEGER_ID_CAME_BEFORE ? waiting_of(w, span, false) : NULL;
+    bool shown = !comes_again && (own || earlier);
     jg_json_object(json);
     jg_json_key_lit(json, "traceID");
     write_trace_id(json, span->trace_id);
@@ -456,60 +476,103 @@ static void write_span(writer *w, uint32_t index)
     write_id(json, span->span_id, 8);
     jg_json_key_lit(json, "operationName");
     jg_json_str(json, span->name);
-    write_references(w, span);
+    write_references(w, span, scan.links);
     jg_json_key_lit(json, "startTime");
     jg_json_u64(json, epoch_us(span->start_unix_ns));
     jg_json_key_lit(json, "duration");
     jg_json_u64(json, duration_us(span));
-    write_span_tags(w, span, shown);
-    write_logs(w, span);
+    write_span_tags(w, span, &scan, shown);
+    write_logs(w, scan.events);
     jg_json_key_lit(json, "processID");
-    int len = snprintf(process, sizeof process, "p%u", process_of(w, span->group));
-    jg_json_str(json, (jaeger_str){process, (size_t)len});
-    write_warnings(w, index, shown);
+    jg_json_str(json, process_of(w, span->group));
+    write_warnings(w, shown ? own : NULL, earlier);
     jg_json_end(json);
+    if (comes_again && own) {
+        warnings *waiting = waiting_of(w, span, true);
+        if (waiting)
+            put_warnings(w, own, waiting);
+    }
 }
 
-static void write_trace(writer *w)
+/* ---- traces ---- */
+
+jg_jaeger_json *jg_jaeger_json_new(jg_json_out *json, jg_json_flush flush)
 {
-    jg_json_out *json = w->json;
-    size_t n = jaeger_batch_span_count(w->trace);
-    jg_json_object(json);
-    jg_json_key_lit(json, "traceID");
-    if (n)
-        write_trace_id(json, jaeger_batch_spans(w->trace)[0].trace_id);
-    else
-        jg_json_str(json, JAEGER_STR(""));
-    jg_json_key_lit(json, "spans");
-    jg_json_array(json);
-    for (uint32_t i = 0; i < n && keep_going(w); i++)
-        write_span(w, i);
-    jg_json_end(json);
+    writer *w = jg_calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    *w = (writer){.json = json, .flush = flush, .text = JG_BUF_INIT(TEXT_BYTES_MAX)};
+    w->arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
+    if (w->arena)
+        return w;
+    jg_free(w);
+    return NULL;
+}
+
+static void forget_trace(writer *w)
+{
+    jg_map_done(&w->processes);
+    jg_map_done(&w->waiting);
+    w->process_texts = NULL;
+    w->process_count = w->process_cap = 0;
+    jaeger_arena_reset(w->arena);
+}
+
+void jg_jaeger_json_free(jg_jaeger_json *w)
+{
+    if (!w)
+        return;
+    forget_trace(w);
+    jaeger_arena_free(w->arena);
+    jg_buf_done(&w->text);
+    jg_free(w);
+}
+
+static void begin_trace(writer *w, const uint8_t *trace_id)
+{
+    memcpy(w->trace_id, trace_id, sizeof w->trace_id);
+    w->is_open = true;
+    jg_json_object(w->json);
+    jg_json_key_lit(w->json, "traceID");
+    write_trace_id(w->json, trace_id);
+    jg_json_key_lit(w->json, "spans");
+    jg_json_array(w->json);
+}
+
+static void end_trace(writer *w)
+{
+    if (!w->is_open)
+        return;
+    w->is_open = false;
+    jg_json_end(w->json);
     write_processes(w);
-    jg_json_key_lit(json, "warnings");
-    jg_json_null(json);
-    jg_json_end(json);
+    jg_json_key_lit(w->json, "warnings");
+    jg_json_null(w->json);
+    jg_json_end(w->json);
+    forget_trace(w);
     (void)keep_going(w);
 }
 
-jaeger_status jg_jaeger_json_write_trace(jg_json_out *json, const jaeger_batch *trace, jg_json_flush flush,
-                                         jaeger_error *err)
+jaeger_status jg_jaeger_json_add(jg_jaeger_json *w, const jaeger_batch *batch, jaeger_error *err)
 {
-    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
-    writer w = {.json = json,
-                .flush = flush,
-                .err = err,
-                .trace = trace,
-                .arena = arena,
-                .text = JG_BUF_INIT(TEXT_BYTES_MAX)};
-    if (!arena)
-        return jg_fail_oom(err);
-    w.status = index_ids(&w);
-    if (w.status == JAEGER_OK)
-        write_trace(&w);
-    jg_map_done(&w.processes);
-    jg_buf_done(&w.text);
-    return w.status;
+    const jaeger_span *spans = jaeger_batch_spans(batch);
+    size_t n = jaeger_batch_span_count(batch);
+    w->err = err;
+    w->group = NULL;
+    if (n && (!w->is_open || memcmp(w->trace_id, spans[0].trace_id, sizeof w->trace_id) != 0)) {
+        end_trace(w);
+        begin_trace(w, spans[0].trace_id);
+    }
+    for (size_t i = 0; i < n && keep_going(w); i++)
+        write_span(w, &spans[i]);
+    return w->status;
+}
+
+jaeger_status jg_jaeger_json_end(jg_jaeger_json *w, jaeger_error *err)
+{
+    w->err = err;
+    end_trace(w);
+    return w->status;
 }
 
 /* ---- what encoding/json refuses ---- */

@@ -12,12 +12,20 @@
 /** The attribute that carries warnings of sanitizers and adjusters: an array of strings. */
 #define JG_WARNINGS_ATTRIBUTE "@jaeger@warnings"
 
-/** One trace: {"traceID":…,"spans":[…],"processes":{…},"warnings":null}. All spans of `trace` must have one
- * trace id.
+/** Writes traces one after the other, each as {"traceID":…,"spans":[…],"processes":{…},"warnings":null}. */
+typedef struct jg_jaeger_json jg_jaeger_json;
+
+/** @return NULL: out of memory */
+jg_jaeger_json *jg_jaeger_json_new(jg_json_out *json, jg_json_flush flush);
+void jg_jaeger_json_free(jg_jaeger_json *writer);
+/** The next spans, all of one trace; if it is another than before, that one is ended. Spans that share an id
+ * must have their id_marks.
  *  @return what flush returned; INTERNAL: a NaN or infinite value ("json: unsupported value: NaN");
  * RESOURCE_EXHAUSTED */
-jaeger_status jg_jaeger_json_write_trace(jg_json_out *json, const jaeger_batch *trace, jg_json_flush flush,
-                                         jaeger_error *err) JG_MUST_CHECK;
+jaeger_status jg_jaeger_json_add(jg_jaeger_json *writer, const jaeger_batch *spans,
+                                 jaeger_error *err) JG_MUST_CHECK;
+/** End the last trace, if there is one. */
+jaeger_status jg_jaeger_json_end(jg_jaeger_json *writer, jaeger_error *err) JG_MUST_CHECK;
 /** Would writing it fail? Asked before the first byte leaves, so that the answer can still be an error.
  *  @return INTERNAL: a NaN or infinite value, with the text of encoding/json */
 jaeger_status jg_jaeger_json_check_trace(const jaeger_batch *trace, jaeger_error *err) JG_MUST_CHECK;

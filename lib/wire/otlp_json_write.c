@@ -7,6 +7,7 @@
 #include "core/pb.h"
 #include "core/str.h"
 #include "model/otlp_fields.h"
+#include "model/span_scan.h"
 #include "wire/otlp_json.h"
 
 static void write_value(jg_json_out *json, const jaeger_value *value, unsigned depth);
@@ -137,9 +138,8 @@ static void write_time(jg_json_out *json, jaeger_str key, uint64_t unix_ns)
     jg_json_u64_str(json, unix_ns);
 }
 
-static void write_events(jg_json_out *json, const jaeger_span *span)
+static void write_events(jg_json_out *json, jaeger_iter iter)
 {
-    jaeger_iter iter = jaeger_span_events(span);
     jaeger_event event;
     bool any = false;
     while (jaeger_next_event(&iter, &event)) {
@@ -158,9 +158,8 @@ static void write_events(jg_json_out *json, const jaeger_span *span)
         jg_json_end(json);
 }
 
-static void write_links(jg_json_out *json, const jaeger_span *span)
+static void write_links(jg_json_out *json, jaeger_iter iter)
 {
-    jaeger_iter iter = jaeger_span_links(span);
     jaeger_link link;
     bool any = false;
     while (jaeger_next_link(&iter, &link)) {
@@ -183,26 +182,27 @@ static void write_links(jg_json_out *json, const jaeger_span *span)
 
 static void write_span(jg_json_out *json, const jaeger_span *span)
 {
-    jaeger_span_rest rest;
-    jaeger_span_read_rest(span, &rest);
+    jg_span_scan scan;
+    jg_span_scan_of(span, &scan);
+    const jaeger_span_rest *rest = &scan.rest;
     jg_json_object(json);
     write_id(json, JAEGER_STR("traceId"), span->trace_id, 16);
     write_id(json, JAEGER_STR("spanId"), span->span_id, 8);
-    write_text(json, JAEGER_STR("traceState"), rest.trace_state);
+    write_text(json, JAEGER_STR("traceState"), rest->trace_state);
     write_id(json, JAEGER_STR("parentSpanId"), span->parent_span_id, 8);
     write_u32(json, JAEGER_STR("flags"), span->flags);
     write_text(json, JAEGER_STR("name"), span->name);
     write_u32(json, JAEGER_STR("kind"), span->kind);
     write_time(json, JAEGER_STR("startTimeUnixNano"), span->start_unix_ns);
     write_time(json, JAEGER_STR("endTimeUnixNano"), span->end_unix_ns);
-    write_attrs(json, jaeger_span_attrs(span), rest.dropped_attributes_count);
-    write_events(json, span);
-    write_u32(json, JAEGER_STR("droppedEventsCount"), rest.dropped_events_count);
-    write_links(json, span);
-    write_u32(json, JAEGER_STR("droppedLinksCount"), rest.dropped_links_count);
+    write_attrs(json, scan.attrs, rest->dropped_attributes_count);
+    write_events(json, scan.events);
+    write_u32(json, JAEGER_STR("droppedEventsCount"), rest->dropped_events_count);
+    write_links(json, scan.links);
+    write_u32(json, JAEGER_STR("droppedLinksCount"), rest->dropped_links_count);
     jg_json_key_lit(json, "status");
     jg_json_object(json);
-    write_text(json, JAEGER_STR("message"), rest.status_message);
+    write_text(json, JAEGER_STR("message"), rest->status_message);
     write_u32(json, JAEGER_STR("code"), span->status_code);
     jg_json_end(json);
     jg_json_end(json);

@@ -5,6 +5,7 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/hash.h"
 #include "core/pb.h"
 #include "core/str.h"
 #include "model/otlp_fields.h"
@@ -342,6 +343,82 @@ static void store_heeds_deadline_and_cancellation(void **state)
     assert_int_equal(got.count, 0);
 }
 
+/** A trace that is read several times while more of it is written. */
+typedef struct rereading {
+    fixture *f;
+    uint64_t hash[3]; /* of the chunks of a reading */
+    size_t spans[3], reading;
+} rereading;
+
+static jaeger_status hash_chunk(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    rereading *r = self;
+    uint64_t *hash = &r->hash[r->reading];
+    size_t n = jaeger_batch_span_count(take);
+    (void)call;
+    for (size_t i = 0; i < n; i++) {
+        const jaeger_span *span = &jaeger_batch_spans(take)[i];
+        *hash = jg_hash(span->bytes, span->len, *hash);
+    }
+    *hash = jg_hash(&n, sizeof n, *hash); /* where chunks end */
+    r->spans[r->reading] += n;
+    jaeger_batch_unref(take);
+    return JAEGER_OK;
+}
+
+static void write_part(fixture *f, uint64_t first)
+{
+    span_spec specs[3000];
+    for (uint64_t i = 0; i < JG_COUNT(specs); i++)
+        specs[i] = (span_spec){.trace = 3, .id = first + i, .service = i % 100 ? "a" : "b", .start = i};
+    write_specs(f, specs, JG_COUNT(specs));
+}
+
+static jaeger_status read_again(void *self, bool *ret, jaeger_call *call)
+{
+    rereading *r = self;
+    (void)call;
+    write_part(r->f, 100000 * (r->reading + 1));
+    *ret = ++r->reading < JG_COUNT(r->hash);
+    return JAEGER_OK;
+}
+
+static void store_rereads_a_trace_as_it_was(void **state)
+{
+    fixture *f = *state;
+    rereading r = {.f = f};
+    jaeger_trace_ref ref = {0};
+    jaeger_rereader reader = {.out = {hash_chunk, &r}, .again = read_again};
+    if (!f->storage.driver->reread_trace)
+        return;
+    write_part(f, 1);
+    write_part(f, 10000);
+    trace_id_of(0, 3, ref.trace_id);
+    assert_ok(f->storage.driver->reread_trace(f->storage.self, &ref, reader, &f->call));
+    assert_int_equal(r.reading, JG_COUNT(r.hash));
+    for (size_t i = 0; i < JG_COUNT(r.hash); i++) {
+        assert_int_equal(r.spans[i], 6000);
+        assert_int_equal(r.hash[i], r.hash[0]);
+    }
+    gathered all;
+    get_one(f, 3, &all);
+    assert_int_equal(gathered_spans(&all), 6000 + 3 * 3000);
+    gathered_done(&all);
+}
+
+static void store_rereads_nothing_that_is_not_there(void **state)
+{
+    fixture *f = *state;
+    rereading r = {.f = f, .reading = JG_COUNT(r.hash) - 1};
+    jaeger_trace_ref ref = {0};
+    if (!f->storage.driver->reread_trace)
+        return;
+    trace_id_of(0, 4, ref.trace_id);
+    assert_ok(f->storage.driver->reread_trace(
+        f->storage.self, &ref, (jaeger_rereader){{hash_chunk, &r, NULL}, read_again}, &f->call));
+    assert_int_equal(r.spans[JG_COUNT(r.hash) - 1], 0);
+}
+
 static void store_keeps_data_over_a_restart(void **state)
 {
     fixture *f = *state;
@@ -378,6 +455,8 @@ const struct CMUnitTest write_tests[] = {
     TEST(store_hands_out_copies),
     TEST(store_stops_when_the_consumer_had_enough),
     TEST(store_heeds_deadline_and_cancellation),
+    TEST(store_rereads_a_trace_as_it_was),
+    TEST(store_rereads_nothing_that_is_not_there),
     TEST(store_keeps_data_over_a_restart),
 };
 const size_t write_test_count = JG_COUNT(write_tests);

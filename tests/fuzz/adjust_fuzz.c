@@ -44,9 +44,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     jg_buf buf = JG_BUF_INIT(64 << 20);
     jg_json_out json = {.buf = &buf, .html = true};
     jg_json_flush flush = {drop, NULL, 1024};
-    if (jg_jaeger_json_check_trace(batch, NULL) == JAEGER_OK &&
-        jg_jaeger_json_write_trace(&json, batch, flush, NULL) != JAEGER_OK)
+    jg_jaeger_json *writer = jg_jaeger_json_new(&json, flush);
+    jg_json_array(&json);
+    if (writer && jg_jaeger_json_check_trace(batch, NULL) == JAEGER_OK &&
+        (jg_jaeger_json_add(writer, batch, NULL) != JAEGER_OK ||
+         jg_jaeger_json_end(writer, NULL) != JAEGER_OK))
         abort();
+    jg_jaeger_json_free(writer);
     jg_buf_done(&buf);
     jaeger_batch_unref(batch);
     return 0;

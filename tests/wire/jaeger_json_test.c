@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "query/adjust.h"
 #include "support/traces.h"
 #include "wire/jaeger_json.h"
 
@@ -17,6 +18,20 @@ static jaeger_status take(void *self, jg_buf *buf)
     return JAEGER_OK;
 }
 
+/** One whole trace, whose spans get their id_marks. */
+static jaeger_status write_trace(jg_json_out *json, jaeger_batch *trace, jg_json_flush flush,
+                                 jaeger_error *err)
+{
+    assert_ok(jg_mark_ids(&trace, NULL));
+    jg_jaeger_json *writer = jg_jaeger_json_new(json, flush);
+    assert_non_null(writer);
+    jaeger_status status = jg_jaeger_json_add(writer, trace, err);
+    if (status == JAEGER_OK)
+        status = jg_jaeger_json_end(writer, err);
+    jg_jaeger_json_free(writer);
+    return status;
+}
+
 /** The trace of an OTLP-JSON text as legacy JSON. @return freed by jg_buf_done */
 static jg_buf legacy(const char *otlp, uint8_t indent)
 {
@@ -25,7 +40,7 @@ static jg_buf legacy(const char *otlp, uint8_t indent)
     jg_buf buf = JG_BUF_INIT(1 << 20);
     jg_json_out json = {.buf = &buf, .html = true, .indent = indent};
     jaeger_error err = {0};
-    if (jg_jaeger_json_write_trace(&json, batch, (jg_json_flush){take, &s, 1}, &err) != JAEGER_OK)
+    if (write_trace(&json, batch, (jg_json_flush){take, &s, 1}, &err) != JAEGER_OK)
         fail_msg("%s", err.message);
     (void)take(&s, &buf);
     jg_buf_done(&buf);
@@ -178,7 +193,7 @@ static void jaeger_json_numbers_equal_processes_once_and_sorts_their_keys(void *
     sink s = {.all = JG_BUF_INIT(1 << 20)};
     jg_buf buf = JG_BUF_INIT(1 << 20);
     jg_json_out json = {.buf = &buf, .html = true};
-    assert_ok(jg_jaeger_json_write_trace(&json, batch, (jg_json_flush){take, &s, 64}, NULL));
+    assert_ok(write_trace(&json, batch, (jg_json_flush){take, &s, 64}, NULL));
     (void)take(&s, &buf);
     jg_buf_byte(&s.all, 0);
     const char *processes = strstr((const char *)s.all.data, "\"processes\":");
@@ -244,7 +259,7 @@ static void jaeger_json_refuses_nan_and_infinity_before_it_writes(void **state)
         sink s = {.all = JG_BUF_INIT(1 << 20)};
         jg_buf buf = JG_BUF_INIT(1 << 20);
         jg_json_out json = {.buf = &buf, .html = true};
-        assert_int_equal(jg_jaeger_json_write_trace(&json, batch, (jg_json_flush){take, &s, SIZE_MAX}, &err),
+        assert_int_equal(write_trace(&json, batch, (jg_json_flush){take, &s, SIZE_MAX}, &err),
                          JAEGER_INTERNAL);
         jg_buf_done(&s.all);
         jg_buf_done(&buf);

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * telemetry.sdk.* and telemetry.distro.* say what made the span, so they belong to the resource: they are
- * moved there, unless the resource says something else.
+ * See library.h.
  */
+#include "query/adjust/library.h"
+
 #include "core/arena.h"
 #include "core/err.h"
+#include "core/limits.h"
 #include "core/pb.h"
 #include "core/str.h"
+#include "model/batch.h"
 #include "model/otlp_fields.h"
-#include "query/adjust/work.h"
-#include <stdio.h>
 
 /** What a resource says, and in which order keys were added. */
-typedef struct library {
+typedef struct jg_library {
     jaeger_attr known[JG_LIBRARY_KEY_COUNT];
     uint8_t has; /* bits */
     uint8_t added[JG_LIBRARY_KEY_COUNT];
     uint8_t added_count;
-} library;
+} jg_library;
+
+void jg_libraries_done(jg_libraries *libraries)
+{
+    jaeger_arena_free(libraries->arena);
+}
 
 static bool values_equal(const jaeger_value *a, const jaeger_value *b)
 {
@@ -36,15 +42,37 @@ static bool values_equal(const jaeger_value *a, const jaeger_value *b)
     }
 }
 
-static library *library_of(jg_adjust_work *work, library **by_resource, const jaeger_span_group *group)
+static int key_index(jaeger_str key)
 {
-    library **slot = &by_resource[group->resource_index];
+    jg_span_item item = {.key = key};
+    if (key.len < sizeof item.prefix)
+        return -1;
+    memcpy(&item.prefix, key.ptr, sizeof item.prefix);
+    item.prefix = __builtin_bswap64(item.prefix);
+    return jg_library_key(&item);
+}
+
+static bool make(jg_libraries *libraries, const jaeger_batch *chunk)
+{
+    const jaeger_span_group *groups = jg_batch_groups(chunk);
+    libraries->arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
+    if (!libraries->arena)
+        return false;
+    /* groups are in the order of their resources */
+    size_t resources = groups[jg_batch_group_count(chunk) - 1].resource_index + (size_t)1;
+    libraries->by_resource = jg_arena_zalloc(libraries->arena, resources * sizeof(*libraries->by_resource));
+    return libraries->by_resource != NULL;
+}
+
+static jg_library *library_of(jg_libraries *libraries, const jaeger_span_group *group)
+{
+    jg_library **slot = &libraries->by_resource[group->resource_index];
     if (*slot)
         return *slot;
-    *slot = jg_arena_zalloc(work->arena, sizeof **slot);
+    *slot = jg_arena_zalloc(libraries->arena, sizeof **slot);
     jaeger_attr attr;
     for (jaeger_iter it = jaeger_resource_attrs(group); *slot && jaeger_next_attr(&it, &attr);) {
-        int key = jg_library_key(attr.key);
+        int key = key_index(attr.key);
         if (key < 0)
             continue;
         (*slot)->known[key] = attr;
@@ -53,67 +81,58 @@ static library *library_of(jg_adjust_work *work, library **by_resource, const ja
     return *slot;
 }
 
-static jaeger_status move_attrs(jg_adjust_work *work, size_t index, library *lib)
+static bool move(jg_library *lib, int key, jaeger_str raw, jg_span_writer *writer, jg_span_edit *edit)
 {
-    jaeger_attr attr;
-    for (jaeger_iter it = jaeger_span_attrs(&work->spans[index]); jaeger_next_attr(&it, &attr);) {
-        int key = jg_library_key(attr.key);
-        if (key < 0)
-            continue;
-        if (lib->has >> key & 1 && !values_equal(&lib->known[key].value, &attr.value)) {
-            char text[96];
-            int len =
-                snprintf(text, sizeof text, "conflicting values between Span and Resource for attribute %.*s",
-                         JAEGER_STR_ARGS(attr.key));
-            JG_TRY(jg_adjust_note_warning(work, index, (jaeger_str){text, (size_t)len}));
-            continue;
-        }
-        if (!(lib->has >> key & 1)) {
-            lib->known[key] = attr;
-            lib->has |= (uint8_t)(1 << key);
-            lib->added[lib->added_count++] = (uint8_t)key;
-        }
-        work->edits[index].moved_keys |= (uint8_t)(1 << key);
-        work->edits[index].is_new = true;
+    jaeger_attr attr = jg_attr_read(raw);
+    if (lib->has >> key & 1 && !values_equal(&lib->known[key].value, &attr.value)) {
+        jaeger_str text = jg_arena_printf(writer->scratch,
+                                          "conflicting values between Span and Resource for attribute %.*s",
+                                          JAEGER_STR_ARGS(attr.key));
+        return text.ptr && jg_span_warn(writer, edit, text);
     }
-    return JAEGER_OK;
+    if (!(lib->has >> key & 1)) {
+        lib->known[key] = attr;
+        lib->has |= (uint8_t)(1 << key);
+        lib->added[lib->added_count++] = (uint8_t)key;
+    }
+    edit->moved_keys |= (uint8_t)(1 << key);
+    return true;
 }
 
-static jaeger_status write_resources(jg_adjust_work *work, library *const *by_resource)
+bool jg_library_move(jg_libraries *libraries, const jaeger_batch *chunk, const jaeger_span *span,
+                     jg_span_writer *writer, jg_span_edit *edit)
 {
-    const jaeger_span_group *groups = jg_batch_groups(work->trace);
-    for (size_t i = 0; i < jg_batch_group_count(work->trace); i++) {
-        const library *lib = by_resource[groups[i].resource_index];
+    jg_library *lib = NULL;
+    for (size_t i = 0; i < writer->attrs.count; i++) {
+        int key = jg_library_key(&writer->attrs.list[i]);
+        if (JG_LIKELY(key < 0))
+            continue;
+        if (!libraries->by_resource && !make(libraries, chunk))
+            return false;
+        if (!lib && !(lib = library_of(libraries, span->group)))
+            return false;
+        if (!move(lib, key, writer->attrs.list[i].raw, writer, edit))
+            return false;
+    }
+    return true;
+}
+
+jaeger_status jg_library_write(const jg_libraries *libraries, jaeger_batch *chunk, jg_buf *buf,
+                               jaeger_error *err)
+{
+    const jaeger_span_group *groups = jg_batch_groups(chunk);
+    size_t n = libraries->by_resource ? jg_batch_group_count(chunk) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const jg_library *lib = libraries->by_resource[groups[i].resource_index];
         if (!lib || !lib->added_count || (i && groups[i].resource_index == groups[i - 1].resource_index))
             continue;
-        jg_buf_clear(&work->out);
-        jg_buf_str(&work->out, groups[i].resource);
+        jg_buf_clear(buf);
+        jg_buf_str(buf, groups[i].resource);
         for (uint8_t k = 0; k < lib->added_count; k++)
-            jg_pb_write_str(&work->out, JG_OTLP_RESOURCE_ATTRIBUTES, lib->known[lib->added[k]].raw);
-        if (work->out.failed)
-            return jg_fail_oom(work->err);
-        JG_TRY(jg_batch_replace_resource(work->trace, groups[i].resource_index, work->out.data, work->out.len,
-                                         work->err));
+            jg_pb_write_str(buf, JG_OTLP_RESOURCE_ATTRIBUTES, lib->known[lib->added[k]].raw);
+        if (buf->failed)
+            return jg_fail_oom(err);
+        JG_TRY(jg_batch_replace_resource(chunk, groups[i].resource_index, buf->data, buf->len, err));
     }
     return JAEGER_OK;
-}
-
-jaeger_status jg_adjust_library(jg_adjust_work *work)
-{
-    const jaeger_span_group *groups = jg_batch_groups(work->trace);
-    size_t group_count = jg_batch_group_count(work->trace), resources;
-    library **by_resource = NULL;
-    for (size_t i = 0; i < work->count; i++) {
-        if (!(work->notes[i] & JG_NOTE_LIBRARY_ATTR))
-            continue;
-        if (!by_resource) { /* groups are in the order of their resources */
-            resources = groups[group_count - 1].resource_index + (size_t)1;
-            by_resource = jg_arena_zalloc(work->arena, resources * sizeof(*by_resource));
-        }
-        library *lib = by_resource ? library_of(work, by_resource, work->spans[i].group) : NULL;
-        if (!lib)
-            return jg_fail_oom(work->err);
-        JG_TRY(move_attrs(work, i, lib));
-    }
-    return by_resource ? write_resources(work, by_resource) : JAEGER_OK;
 }

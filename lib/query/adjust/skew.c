@@ -2,42 +2,20 @@
  * Clock skew: a child on another host than its parent must lie within the parent. If it does not, the child
  * and all that follows on its host are moved so that it does.
  *
- * Walks the trace breadth first over index arrays, never by recursion: traces are as deep as clients make
- * them.
+ * A parent is moved before its children. From each span a walk climbs to the first ancestor that is done and
+ * comes back down, never by recursion: traces are as deep as clients make them. The way back is in the upper
+ * half of row.parent.
  */
 #include "core/arena.h"
-#include "core/err.h"
 #include "core/str.h"
 #include "model/id_table.h"
+#include "model/otlp_fields.h"
 #include "model/value_text.h"
-#include "query/adjust/work.h"
-#include <stdio.h>
+#include "query/adjust/plan.h"
 
 #define HOST_KEY_BYTES_MAX (1u << 20)
 
-/** A span in its tree. */
-typedef struct node {
-    uint32_t first_child, next_sibling, parent;
-    int64_t delta_ns; /* moved by so much, own host and those below on it */
-    jaeger_str host;  /* the host that delta_ns was computed for */
-} node;
-
-typedef struct skew {
-    jg_adjust_work *work;
-    node *nodes;
-    uint32_t *queue;
-    size_t queued;
-    jaeger_str *hosts; /* by group */
-} skew;
-
-/** Go's time.Duration: saturating difference of two times. */
-static int64_t between(uint64_t later, uint64_t earlier)
-{
-    int64_t ns;
-    if (__builtin_sub_overflow((int64_t)later, (int64_t)earlier, &ns))
-        return (int64_t)later < 0 ? INT64_MIN : INT64_MAX;
-    return ns;
-}
+/* ---- hosts ---- */
 
 static jaeger_str string_or_empty(const jaeger_value *value)
 {
@@ -79,79 +57,89 @@ static bool host_key(jaeger_arena *arena, const jaeger_span_group *group, jaeger
     return true;
 }
 
-static jaeger_status read_hosts(skew *s)
+bool jg_plan_host_of(jg_plan *plan, const jaeger_span_group *group, uint32_t *ret)
 {
-    const jaeger_span_group *groups = jg_batch_groups(s->work->trace);
-    size_t n = jg_batch_group_count(s->work->trace);
-    s->hosts = jaeger_arena_alloc(s->work->arena, n * sizeof *s->hosts);
-    if (!s->hosts)
-        return jg_fail_oom(s->work->err);
-    for (size_t i = 0; i < n; i++) {
-        if (i && groups[i].resource_index == groups[i - 1].resource_index)
-            s->hosts[i] = s->hosts[i - 1];
-        else if (!host_key(s->work->arena, &groups[i], &s->hosts[i]))
-            return jg_fail_oom(s->work->err);
+    bool is_new;
+    jaeger_str key;
+    jaeger_span_group canonical = {
+        .resource = jg_header_write(&plan->writer, group->resource, JG_OTLP_RESOURCE_ATTRIBUTES)};
+    if (!jg_span_writer_ok(&plan->writer) || !host_key(plan->writer.scratch, &canonical, &key))
+        return false;
+    *ret = 0;
+    if (key.len == 0)
+        return true;
+    void *known = jg_map_get(&plan->hosts, key);
+    if (!known) {
+        key = jaeger_arena_str(plan->names, key);
+        jg_map_entry *entry = key.ptr ? jg_map_put(&plan->hosts, key, &is_new) : NULL;
+        if (!entry)
+            return false;
+        entry->value = known = (void *)(uintptr_t)plan->hosts.count;
     }
-    return JAEGER_OK;
+    *ret = (uint32_t)(uintptr_t)known;
+    return true;
 }
 
-static jaeger_str host_of(const skew *s, uint32_t index)
+/* ---- warnings ---- */
+
+static jaeger_str join(jaeger_arena *arena, jaeger_str a, jaeger_str b, jaeger_str c)
 {
-    return s->hosts[s->work->spans[index].group - jg_batch_groups(s->work->trace)];
+    char *text = jaeger_arena_alloc(arena, a.len + b.len + c.len);
+    if (!text)
+        return (jaeger_str){0};
+    memcpy(text, a.ptr, a.len);
+    memcpy(text + a.len, b.ptr, b.len);
+    memcpy(text + a.len + b.len, c.ptr, c.len);
+    return (jaeger_str){text, a.len + b.len + c.len};
 }
 
-static jaeger_status warn(skew *s, uint32_t index, jaeger_str text)
+static jaeger_str warning_of(const jg_plan *plan, const jg_plan_row *row, jaeger_arena *arena)
 {
-    return jg_adjust_note_warning(s->work, index, text);
-}
-
-static jaeger_status warn_no_parent(skew *s, uint32_t index)
-{
-    char text[96], id[16];
-    jg_hex_encode(s->work->spans[index].parent_span_id, 8, id);
-    int len = snprintf(text, sizeof text,
-                       "parent span ID=%.16s is not in the trace; skipping clock skew adjustment", id);
-    return warn(s, index, (jaeger_str){text, (size_t)len});
-}
-
-/** Link children to parents; roots go into the queue. */
-static jaeger_status build_trees(skew *s)
-{
-    jg_adjust_work *work = s->work;
-    jg_id_table table;
-    if (!jg_id_table_init(&table, work->arena, work->count))
-        return jg_fail_oom(work->err);
-    for (uint32_t i = 0; i < work->count; i++) {
-        jg_id_slot *slot = jg_id_table_slot(&table, jg_span_id_number(work->spans[i].span_id));
-        s->nodes[i] = (node){JG_NO_INDEX, JG_NO_INDEX, JG_NO_INDEX, 0, {"", 0}};
-        if (slot->index == JG_NO_INDEX)
-            slot->index = i;
-        else
-            JG_TRY(warn(s, i, JAEGER_STR("duplicate span IDs; skipping clock skew adjustment")));
+    char delta[JG_DURATION_TEXT_MAX], max[JG_DURATION_TEXT_MAX];
+    if (row->bits & JG_ROW_DUPLICATE)
+        return JAEGER_STR("duplicate span IDs; skipping clock skew adjustment");
+    if (row->bits & JG_ROW_ORPHAN) {
+        uint8_t id[8];
+        char hex[16];
+        jg_span_id_from_number(row->parent, id);
+        jg_hex_encode(id, sizeof id, hex);
+        return join(arena, JAEGER_STR("parent span ID="), (jaeger_str){hex, sizeof hex},
+                    JAEGER_STR(" is not in the trace; skipping clock skew adjustment"));
     }
-    for (uint32_t i = 0; i < work->count; i++) {
-        const jaeger_span *span = &work->spans[i];
-        if (jg_id_table_slot(&table, jg_span_id_number(span->span_id))->index != i)
-            continue; /* a duplicate: in no tree */
-        bool has_parent = !jg_id_is_zero(span->parent_span_id, 8);
-        uint32_t parent = has_parent
-                              ? jg_id_table_slot(&table, jg_span_id_number(span->parent_span_id))->index
-                              : JG_NO_INDEX;
-        if (parent == JG_NO_INDEX) {
-            s->queue[s->queued++] = i;
-            if (has_parent)
-                JG_TRY(warn_no_parent(s, i));
-            continue;
-        }
-        s->nodes[i].parent = parent;
-        s->nodes[i].next_sibling = s->nodes[parent].first_child;
-        s->nodes[parent].first_child = i;
-    }
-    return JAEGER_OK;
+    jaeger_str moved = {delta, jg_duration_to_text(row->delta_ns, delta)};
+    if (row->bits & JG_ROW_MOVED)
+        return join(arena, JAEGER_STR("This span's timestamps were adjusted by "), moved, JAEGER_STR(""));
+    if (plan->max_skew_ns == 0)
+        return join(arena, JAEGER_STR("clock skew adjustment disabled; not applying calculated delta of "),
+                    moved, JAEGER_STR(""));
+    (void)jg_duration_to_text((int64_t)plan->max_skew_ns, max);
+    return jg_arena_printf(
+        arena, "max clock skew adjustment delta of %s exceeded; not applying calculated delta of %s", max,
+        delta);
+}
+
+bool jg_plan_skew_warning(const jg_plan *plan, const jg_plan_row *row, jaeger_arena *arena, jaeger_str *ret)
+{
+    *ret = (jaeger_str){0};
+    if (!(row->bits & (JG_ROW_DUPLICATE | JG_ROW_ORPHAN | JG_ROW_MOVED | JG_ROW_NOT_MOVED)))
+        return true;
+    *ret = warning_of(plan, row, arena);
+    return ret->ptr != NULL;
+}
+
+/* ---- moving ---- */
+
+/** Go's time.Duration: saturating difference of two times. */
+static int64_t between(uint64_t later, uint64_t earlier)
+{
+    int64_t ns;
+    if (__builtin_sub_overflow((int64_t)later, (int64_t)earlier, &ns))
+        return (int64_t)later < 0 ? INT64_MIN : INT64_MAX;
+    return ns;
 }
 
 /** How far the child must move. The parent has been moved already. */
-static int64_t needed_delta(const jaeger_span *child, const jaeger_span *parent)
+static int64_t needed_delta(const jg_plan_row *child, const jg_plan_row *parent)
 {
     int64_t child_start = (int64_t)child->start_unix_ns, parent_start = (int64_t)parent->start_unix_ns;
     int64_t child_ns = between(child->end_unix_ns, child->start_unix_ns);
@@ -166,60 +154,76 @@ static int64_t needed_delta(const jaeger_span *child, const jaeger_span *parent)
     return between(parent->start_unix_ns + (uint64_t)latency, child->start_unix_ns);
 }
 
-static jaeger_status warn_not_applied(skew *s, uint32_t index, int64_t delta)
+static void move(jg_plan *plan, jg_plan_row *row)
 {
-    char text[192], calculated[JG_DURATION_TEXT_MAX], max[JG_DURATION_TEXT_MAX];
-    (void)jg_duration_to_text(delta, calculated);
-    (void)jg_duration_to_text((int64_t)s->work->max_skew_ns, max);
-    int len =
-        s->work->max_skew_ns == 0
-            ? snprintf(text, sizeof text,
-                       "clock skew adjustment disabled; not applying calculated delta of %s", calculated)
-            : snprintf(text, sizeof text,
-                       "max clock skew adjustment delta of %s exceeded; not applying calculated delta of %s",
-                       max, calculated);
-    return warn(s, index, (jaeger_str){text, (size_t)len});
-}
-
-static jaeger_status move(skew *s, uint32_t index, int64_t delta)
-{
-    char text[96], moved[JG_DURATION_TEXT_MAX];
-    uint64_t distance = delta < 0 ? 0 - (uint64_t)delta : (uint64_t)delta;
-    if (delta == 0)
-        return JAEGER_OK;
-    if (distance > s->work->max_skew_ns)
-        return warn_not_applied(s, index, delta);
-    jaeger_span *span = &s->work->spans[index];
-    span->start_unix_ns += (uint64_t)delta;
-    span->end_unix_ns += (uint64_t)delta;
-    s->work->edits[index].event_shift_ns = delta;
-    s->work->edits[index].is_new = true;
-    (void)jg_duration_to_text(delta, moved);
-    int len = snprintf(text, sizeof text, "This span's timestamps were adjusted by %s", moved);
-    return warn(s, index, (jaeger_str){text, (size_t)len});
-}
-
-jaeger_status jg_adjust_skew(jg_adjust_work *work)
-{
-    skew s = {.work = work};
-    s.nodes = jaeger_arena_alloc(work->arena, work->count * sizeof *s.nodes);
-    s.queue = jaeger_arena_alloc(work->arena, work->count * sizeof *s.queue);
-    if (!s.nodes || !s.queue)
-        return jg_fail_oom(work->err);
-    JG_TRY(read_hosts(&s));
-    JG_TRY(build_trees(&s));
-    for (size_t at = 0; at < s.queued; at++) {
-        uint32_t i = s.queue[at];
-        node *n = &s.nodes[i], *parent = n->parent == JG_NO_INDEX ? NULL : &s.nodes[n->parent];
-        jaeger_str host = host_of(&s, i);
-        n->host = host;
-        if (parent && (host.len == 0 || !jg_str_eq(host, parent->host)))
-            n->delta_ns = needed_delta(&work->spans[i], &work->spans[n->parent]);
-        else if (parent)
-            n->delta_ns = parent->delta_ns;
-        JG_TRY(move(&s, i, n->delta_ns));
-        for (uint32_t c = n->first_child; c != JG_NO_INDEX; c = s.nodes[c].next_sibling)
-            s.queue[s.queued++] = c;
+    uint64_t delta = (uint64_t)row->delta_ns, distance = row->delta_ns < 0 ? 0 - delta : delta;
+    if (distance == 0)
+        return;
+    if (distance > plan->max_skew_ns) {
+        row->bits |= JG_ROW_NOT_MOVED;
+        return;
     }
-    return JAEGER_OK;
+    row->start_unix_ns += delta;
+    row->end_unix_ns += delta;
+    row->bits |= JG_ROW_MOVED;
+}
+
+/** Find the parents. */
+static void link_parents(jg_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        jg_plan_row *row = jg_plan_row_at(plan, i);
+        row->delta_ns = 0;
+        if (row->bits & (JG_ROW_COPY | JG_ROW_DUPLICATE) || row->parent == 0) {
+            row->bits |= JG_ROW_DONE; /* a root, or in no tree */
+            continue;
+        }
+        uint32_t parent = jg_plan_find(plan, row->parent);
+        if (parent != JG_NO_ROW) {
+            row->parent = parent;
+            row->bits |= JG_ROW_HAS_PARENT;
+        } else {
+            row->bits |= JG_ROW_ORPHAN | JG_ROW_DONE;
+        }
+    }
+}
+
+static void settle_child(jg_plan *plan, jg_plan_row *row, const jg_plan_row *parent)
+{
+    row->bits = (row->bits & ~(uint32_t)JG_ROW_ON_PATH) | JG_ROW_DONE;
+    if (parent->bits & JG_ROW_ADRIFT) {
+        row->bits |= JG_ROW_ADRIFT;
+        return;
+    }
+    row->delta_ns =
+        row->host == 0 || row->host != parent->host ? needed_delta(row, parent) : parent->delta_ns;
+    move(plan, row);
+}
+
+static void walk_from(jg_plan *plan, uint32_t index)
+{
+    uint32_t below = JG_NO_ROW;
+    jg_plan_row *row = jg_plan_row_at(plan, index);
+    while (!(row->bits & (JG_ROW_DONE | JG_ROW_ON_PATH))) {
+        uint32_t parent = (uint32_t)row->parent;
+        row->parent = (uint64_t)below << 32 | parent;
+        row->bits |= JG_ROW_ON_PATH;
+        below = index;
+        index = parent;
+        row = jg_plan_row_at(plan, index);
+    }
+    if (row->bits & JG_ROW_ON_PATH)
+        row->bits |= JG_ROW_ADRIFT; /* a circle: found again before it was done */
+    for (const jg_plan_row *parent = row; below != JG_NO_ROW; parent = row) {
+        row = jg_plan_row_at(plan, below);
+        below = (uint32_t)(row->parent >> 32);
+        settle_child(plan, row, parent);
+    }
+}
+
+void jg_plan_skew(jg_plan *plan)
+{
+    link_parents(plan);
+    for (uint32_t i = 0; i < plan->count; i++)
+        walk_from(plan, i);
 }

@@ -17,6 +17,7 @@ typedef struct jg_chunk {
     size_t resource_mark, scope_mark;
     jaeger_span_group group;
     size_t span_count; /* handed out so far, and in buf */
+    size_t span_limit; /* rows of memtables above it are left out; 0: none are */
 } jg_chunk;
 
 #define JG_CHUNK_INIT(consumer, for_call)                                                                    \

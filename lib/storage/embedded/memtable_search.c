@@ -217,7 +217,7 @@ jaeger_status jg_mt_write_trace(const jg_mt *mem, const uint8_t trace_id[16], jg
     uint32_t count;
     JG_AUTO_FREE uint32_t *rows = NULL;
     JG_TRY(jg_mt_trace_rows(mem, trace_id, &rows, &count, &out->call->error));
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && (!out->span_limit || out->span_count < out->span_limit); i++) {
         const jg_row *row = jg_mt_row(mem, rows[i]);
         size_t mark;
         jg_buf *buf = jg_chunk_begin_span(out, &jg_mt_origin(mem, row->origin)->group, &mark);

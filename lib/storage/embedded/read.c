@@ -251,3 +251,29 @@ jaeger_status jg_store_get(jg_store *store, const jaeger_trace_ref *refs, size_t
     jg_snapshot_unref(snapshot);
     return status;
 }
+
+/** The snapshot stands still but for its last memtable, which gets new rows at its end: later readings stop
+ * where the first did. */
+jaeger_status jg_store_reread(jg_store *store, const jaeger_trace_ref *ref, jaeger_rereader again,
+                              jaeger_call *call)
+{
+    jaeger_status status = JAEGER_OK;
+    bool more = true;
+    size_t limit = 0;
+    jg_seg_reader *reader = jg_reader_take(store);
+    if (!reader)
+        return jg_fail_oom(&call->error);
+    jg_snapshot *snapshot = jg_snapshot_take(store);
+    while (more && status == JAEGER_OK) {
+        jg_chunk chunk = JG_CHUNK_INIT(again.out, call);
+        chunk.span_limit = limit;
+        status = write_trace(store, snapshot, reader, ref->trace_id, &chunk);
+        jg_chunk_done(&chunk);
+        limit = chunk.span_count;
+        if (status == JAEGER_OK)
+            status = again.again(again.out.self, &more, call);
+    }
+    jg_reader_give(store, reader);
+    jg_snapshot_unref(snapshot);
+    return status;
+}

@@ -191,6 +191,9 @@ uint64_t jg_store_disk_bytes(jg_store *store);
 /* ---- read.c ---- */
 jaeger_status jg_store_get(jg_store *store, const jaeger_trace_ref *refs, size_t n, jaeger_consumer out,
                            jaeger_call *call) JG_MUST_CHECK;
+/** See jaeger_storage_driver.reread_trace. */
+jaeger_status jg_store_reread(jg_store *store, const jaeger_trace_ref *ref, jaeger_rereader again,
+                              jaeger_call *call) JG_MUST_CHECK;
 /** Search and hand out the traces, newest first. */
 jaeger_status jg_store_find(jg_store *store, const jaeger_trace_query *query, jaeger_consumer out,
                             jaeger_call *call) JG_MUST_CHECK;

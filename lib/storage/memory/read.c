@@ -113,3 +113,22 @@ jaeger_status jg_mem_get_traces(void *self, const jaeger_trace_ref *refs, size_t
     }
     return status;
 }
+
+jaeger_status jg_mem_reread_trace(void *self, const jaeger_trace_ref *ref, jaeger_rereader reader,
+                                  jaeger_call *call)
+{
+    jg_mem_pin pinned;
+    jg_mem_tenant *tenant;
+    JG_TRY(jg_mem_tenant_get(self, call->tenant, false, &tenant, &call->error));
+    bool again = tenant && pin_id(tenant, ref->trace_id, &pinned);
+    if (!again)
+        return JAEGER_OK;
+    jaeger_status status = JAEGER_OK;
+    while (again && status == JAEGER_OK) {
+        status = jg_mem_stream(&pinned, reader.out, call);
+        if (status == JAEGER_OK)
+            status = reader.again(reader.out.self, &again, call);
+    }
+    jg_mem_unpin(&pinned);
+    return status;
+}

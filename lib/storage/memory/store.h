@@ -251,6 +251,8 @@ bool jg_mem_walk_next(jg_mem_walk *walk, jaeger_span *ret);
 jaeger_status jg_mem_stream(const jg_mem_pin *pin, jaeger_consumer out, jaeger_call *call);
 jaeger_status jg_mem_get_traces(void *self, const jaeger_trace_ref *refs, size_t n, jaeger_consumer out,
                                 jaeger_call *call);
+jaeger_status jg_mem_reread_trace(void *self, const jaeger_trace_ref *ref, jaeger_rereader reader,
+                                  jaeger_call *call);
 
 /* ---- find.c */
 
