@@ -311,15 +311,15 @@ static int dispatch(const jg_cli *cli)
     return answer(err.status, &out, &err);
 }
 
-/* Large blocks stay with the process: requests of some megabytes come and go all the time. The heap grows in large
- * steps, as it does so while other threads wait for it; what is not touched costs nothing. */
+/* Large blocks stay with the process: requests of some megabytes come and go all the time. The heap grows in
+ * large steps, as it does so while other threads wait for it; what is not touched costs nothing. */
 static void set_allocator(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
     (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
     (void)mallopt(M_TOP_PAD, 8 << 20);
-    /* Few arenas: each keeps what was freed in it, and requests are freed by other threads than made them. Small blocks
-     * come from per-thread caches anyway. */
+    /* Few arenas: each keeps what was freed in it, and requests are freed by other threads than made them.
+     * Small blocks come from per-thread caches anyway. */
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     (void)mallopt(M_ARENA_MAX, cores > 2 ? (int)cores / 2 : 1);
 }

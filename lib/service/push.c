@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Periodic readers of service::telemetry: the service's own metrics as OTLP, sent every interval by a thread
- * for each reader, and once more at the stop. Sums are cumulative. Keys:
+ * for each reader, and once more at the stop. Sums are cumulative, or what came since the last time. Keys:
  * go.opentelemetry.io/contrib/otelconf; spec: opentelemetry-proto metrics/v1/metrics.proto.
  */
 #include "core/alloc.h"
@@ -12,6 +12,7 @@
 #include "model/otlp_fields.h"
 #include "service/otlp_push.h"
 #include "service/telemetry.h"
+#include "wire/otlp_json.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -26,7 +27,8 @@ typedef struct pusher {
     const jaeger_logger *log;
     jg_otlp_push to;
     uint64_t start_unix_ns;
-    bool failing; /* told */
+    jg_push_memory memory; /* of a reader of deltas */
+    bool failing;          /* told */
     pthread_t thread;
     bool has_thread;
     int cancelled;              /* atomic */
@@ -47,6 +49,7 @@ typedef struct writer {
     const char *name; /* of the open metric; NULL: none */
     size_t metric, data;
     uint64_t start_unix_ns, now_unix_ns;
+    jg_push_memory *memory; /* NULL: cumulative */
 } writer;
 
 static void write_text_attr(jg_buf *out, uint32_t number, jaeger_str key, jaeger_str value)
@@ -80,6 +83,60 @@ static void write_labels(jg_buf *out, uint32_t number, const char *labels)
     }
 }
 
+/* ---- deltas ---- */
+
+/** A series as it was. Its key: where the registry keeps its name and labels, for as long as it lives. */
+typedef struct past {
+    const void *key[2];
+    double value;
+    uint64_t buckets[JG_COUNT(((jg_metric_view *)0)->buckets)];
+} past;
+
+/** NULL: out of memory. */
+static past *remember(jg_push_memory *memory, const jg_metric_view *view)
+{
+    const void *key[2] = {view->name, view->labels};
+    bool is_new;
+    past *p = jg_map_get(&memory->series, (jaeger_str){(const char *)key, sizeof key});
+    if (p || !(p = jg_calloc(1, sizeof *p)))
+        return p;
+    memcpy(p->key, key, sizeof key);
+    jg_map_entry *entry =
+        jg_map_put(&memory->series, (jaeger_str){(const char *)p->key, sizeof p->key}, &is_new);
+    if (entry) {
+        entry->value = p;
+        return p;
+    }
+    jg_free(p);
+    return NULL;
+}
+
+/** What came since; remembers what is. Gauges stay. */
+static void subtract(jg_push_memory *memory, jg_metric_view *view)
+{
+    past *before = view->kind == JG_METRIC_LEVEL ? NULL : remember(memory, view);
+    if (!before)
+        return;
+    double value = view->value;
+    view->value -= before->value;
+    before->value = value;
+    for (size_t i = 0; view->kind == JG_METRIC_DISTRIBUTION && i <= view->bound_count; i++) {
+        uint64_t count = view->buckets[i];
+        view->buckets[i] -= before->buckets[i];
+        before->buckets[i] = count;
+    }
+}
+
+void jg_push_memory_done(jg_push_memory *memory)
+{
+    jg_map_entry entry;
+    for (size_t at = 0; jg_map_next(&memory->series, &at, &entry);)
+        jg_free(entry.value);
+    jg_map_done(&memory->series);
+}
+
+/* ---- writing ---- */
+
 static void close_metric(writer *w)
 {
     if (!w->name)
@@ -99,7 +156,8 @@ static void open_metric(writer *w, const jg_metric_view *view)
     jg_pb_write_str(w->out, JG_OTLP_METRIC_DESCRIPTION, jg_str(view->help));
     w->data = jg_pb_begin(w->out, kinds[view->kind], 3);
     if (view->kind != JG_METRIC_LEVEL)
-        jg_pb_write_varint(w->out, JG_OTLP_DATA_TEMPORALITY, JG_TEMPORALITY_CUMULATIVE);
+        jg_pb_write_varint(w->out, JG_OTLP_DATA_TEMPORALITY,
+                           w->memory ? JG_TEMPORALITY_DELTA : JG_TEMPORALITY_CUMULATIVE);
     if (view->kind == JG_METRIC_COUNTER)
         jg_pb_write_varint(w->out, JG_OTLP_DATA_MONOTONIC, 1);
 }
@@ -116,9 +174,12 @@ static void write_distribution(jg_buf *out, const jg_metric_view *view)
     write_labels(out, JG_OTLP_HISTOGRAM_ATTRIBUTES, view->labels);
 }
 
-static void write_point(void *user, const jg_metric_view *view)
+static void write_point(void *user, const jg_metric_view *seen)
 {
     writer *w = user;
+    jg_metric_view now = *seen, *view = &now;
+    if (w->memory)
+        subtract(w->memory, view);
     if (!w->name || strcmp(w->name, view->name) != 0)
         open_metric(w, view);
     size_t point = jg_pb_begin(w->out, JG_OTLP_DATA_POINTS, 2);
@@ -133,10 +194,14 @@ static void write_point(void *user, const jg_metric_view *view)
     jg_pb_end(w->out, point, 2);
 }
 
-void jg_push_write(const jg_telemetry *telemetry, jg_metrics *metrics, uint64_t start_unix_ns,
-                   uint64_t now_unix_ns, jg_buf *out)
+void jg_push_write(const jg_telemetry *telemetry, jg_metrics *metrics, jg_push_memory *memory,
+                   uint64_t start_unix_ns, uint64_t now_unix_ns, jg_buf *out)
 {
-    writer w = {.out = out, .start_unix_ns = start_unix_ns, .now_unix_ns = now_unix_ns};
+    writer w = {.out = out, .start_unix_ns = start_unix_ns, .now_unix_ns = now_unix_ns, .memory = memory};
+    if (memory && memory->at_unix_ns)
+        w.start_unix_ns = memory->at_unix_ns;
+    if (memory)
+        memory->at_unix_ns = now_unix_ns;
     size_t all = jg_pb_begin(out, JG_OTLP_RESOURCE_METRICS, 3);
     size_t resource = jg_pb_begin(out, JG_OTLP_METRICS_OWNER, 2);
     for (size_t i = 0; i < telemetry->resource_count; i++)
@@ -156,14 +221,36 @@ void jg_push_write(const jg_telemetry *telemetry, jg_metrics *metrics, uint64_t 
 
 /* ---- sending ---- */
 
+void jg_telemetry_console(const jaeger_logger *log, jaeger_str line)
+{
+    if (log && log->sink && log->sink->write)
+        log->sink->write(log->sink->user, JAEGER_INFO, line);
+}
+
+static jaeger_status show(pusher *p, const jg_buf *message, jaeger_call *call)
+{
+    jaeger_batch *batch;
+    JG_AUTO_BUF jg_buf text = JG_BUF_INIT(MESSAGE_BYTES_MAX);
+    jg_json_out json = JG_JSON_OUT_INIT(&text);
+    JG_TRY(jaeger_batch_from_otlp_metrics(message->data, message->len, NULL, NULL, &batch, &call->error));
+    jg_otlp_json_write_metrics(&json, batch);
+    jaeger_batch_unref(batch);
+    if (!jg_buf_ok(&text))
+        return jg_fail_oom(&call->error);
+    jg_telemetry_console(p->log, jg_buf_view(&text));
+    return JAEGER_OK;
+}
+
 static void push_once(pusher *p, uint64_t timeout_ns, const int *cancelled)
 {
     JG_AUTO_BUF jg_buf message = JG_BUF_INIT(MESSAGE_BYTES_MAX);
     jaeger_call call = JAEGER_CALL_INIT;
     call.deadline_ns = jg_clock_mono_ns() + timeout_ns;
     call.cancelled = cancelled;
-    jg_push_write(p->telemetry, p->metrics, p->start_unix_ns, jg_clock_unix_ns(), &message);
+    jg_push_write(p->telemetry, p->metrics, p->reader->temporality == JG_PUSH_CUMULATIVE ? NULL : &p->memory,
+                  p->start_unix_ns, jg_clock_unix_ns(), &message);
     jaeger_status status = !jg_buf_ok(&message) ? jg_fail_oom(&call.error)
+                           : p->reader->console ? show(p, &message, &call)
                                                 : jg_otlp_push_send(&p->to, jg_buf_view(&message), &call);
     if (status != JAEGER_OK && !p->failing)
         jaeger_log(p->log, JAEGER_WARN,
@@ -201,7 +288,7 @@ static jaeger_status start_one(pusher *p, struct jg_net *net, jaeger_error *err)
     jg_cond_init(&p->stop_cond);
     (void)pthread_mutex_init(&p->stop_mutex, NULL);
     p->start_unix_ns = jg_clock_unix_ns();
-    if (jg_otlp_push_open(&p->to, p->reader, JAEGER_METRICS, net, err) != JAEGER_OK)
+    if (!p->reader->console && jg_otlp_push_open(&p->to, p->reader, JAEGER_METRICS, net, err) != JAEGER_OK)
         return jg_fail_prefix(err, "service::telemetry::metrics::readers");
     p->has_thread = pthread_create(&p->thread, NULL, run, p) == 0;
     return p->has_thread ? JAEGER_OK : jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "cannot start a thread");
@@ -246,6 +333,7 @@ void jg_push_stop(jg_push *push, uint64_t deadline_ns)
         if (p->has_thread)
             (void)pthread_join(p->thread, NULL);
         jg_otlp_push_close(&p->to);
+        jg_push_memory_done(&p->memory);
         (void)pthread_cond_destroy(&p->stop_cond);
         (void)pthread_mutex_destroy(&p->stop_mutex);
     }

@@ -44,7 +44,7 @@ static jaeger_status write_json(jg_self_tracing *s, const jaeger_batch *batch, j
     jg_otlp_json_write(&json, batch);
     if (!jg_buf_ok(&text))
         return jg_fail_oom(&call->error);
-    jaeger_log(s->log, JAEGER_INFO, "own spans traces=%.*s", JAEGER_STR_ARGS(jg_buf_view(&text)));
+    jg_telemetry_console(s->log, jg_buf_view(&text));
     return JAEGER_OK;
 }
 

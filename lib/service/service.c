@@ -245,10 +245,6 @@ jaeger_status jaeger_service_start(jaeger_service *s, jaeger_error *err)
         return jg_fail(err, JAEGER_FAILED_PRECONDITION, "a service can be started once");
     s->started = true;
     jaeger_log(&s->logger, JAEGER_INFO, "Starting jaeger... Version=%s", JAEGER_VERSION);
-    if (s->telemetry.console_count)
-        jaeger_log(&s->logger, JAEGER_WARN,
-                   "service::telemetry::metrics::readers: nothing is written to the console count=%zu",
-                   s->telemetry.console_count);
     jaeger_status status = jg_exposition_start(&s->telemetry, s->net, s->metrics, &s->exposition, err);
     if (status == JAEGER_OK)
         status = jg_push_start(&s->telemetry, s->net, s->metrics, &s->logger, &s->push, err);

@@ -297,7 +297,7 @@ const jaeger_field jg_telemetry_otlp_fields[] = {
      .kind = JAEGER_FIELD_ENUM,
      PUSH(temporality),
      .fallback = "cumulative",
-     .choices = "cumulative"},
+     .choices = "cumulative|delta|lowmemory"},
     {.name = "default_histogram_aggregation",
      .kind = JAEGER_FIELD_ENUM,
      PUSH(aggregation),
@@ -306,6 +306,18 @@ const jaeger_field jg_telemetry_otlp_fields[] = {
     {.name = "insecure", .kind = JAEGER_FIELD_BOOL, PUSH(insecure)},
     {.name = "timeout", .kind = JAEGER_FIELD_U64, PUSH(timeout_ms), .fallback = "10000"},
     {0}};
+
+static const jaeger_field console_fields[] = {{.name = "temporality_preference",
+                                               .kind = JAEGER_FIELD_ENUM,
+                                               PUSH(temporality),
+                                               .fallback = "cumulative",
+                                               .choices = "cumulative|delta|lowmemory"},
+                                              {.name = "default_histogram_aggregation",
+                                               .kind = JAEGER_FIELD_ENUM,
+                                               PUSH(aggregation),
+                                               .fallback = "explicit_bucket_histogram",
+                                               .choices = "explicit_bucket_histogram"},
+                                              {0}};
 
 typedef struct periodic_config {
     uint64_t interval_ms, timeout_ms;
@@ -329,25 +341,22 @@ static void decode_periodic(decoder *d, const jaeger_config *node)
         jg_report_add(d->report, "%s", err.message);
         return;
     }
-    const jaeger_config *otlp = jaeger_config_get(c.exporter, "otlp");
+    const jaeger_config *otlp = jaeger_config_get(c.exporter, "otlp"),
+                        *console = jaeger_config_get(c.exporter, "console");
+    jg_push_reader *reader = &d->t->pushes[d->t->push_count];
     if (!jg_telemetry_only_keys(d, c.exporter, exporter_keys))
         return;
-    if (!otlp && jaeger_config_get(c.exporter, "console")) {
-        d->t->console_count++;
-    } else if (!otlp) {
+    if (!otlp == !console)
         jg_telemetry_fault(d, node,
                            "no valid exporter: a periodic reader needs exporter::otlp or exporter::console");
-    } else if (!c.interval_ms) {
+    else if (!c.interval_ms)
         jg_telemetry_fault(d, node, "interval must be positive");
-    } else if (d->t->push_count == JG_PUSH_READERS_MAX) {
+    else if (d->t->push_count == JG_PUSH_READERS_MAX)
         jg_telemetry_fault(d, node, "too many periodic readers");
-    } else {
-        jg_push_reader *reader = &d->t->pushes[d->t->push_count];
-        if (jaeger_config_bind(otlp, jg_telemetry_otlp_fields, reader, &err) != JAEGER_OK) {
-            jg_report_add(d->report, "%s", err.message);
-            return;
-        }
+    else if (jg_telemetry_bind(d, otlp ? otlp : console, otlp ? jg_telemetry_otlp_fields : console_fields,
+                               reader)) {
         reader->interval_ms = c.interval_ms;
+        reader->console = console != NULL;
         d->t->push_count++;
     }
 }
@@ -387,7 +396,7 @@ static void decode_metrics(decoder *d, const metrics_config *config)
             jg_report_add(d->report, "%s", err.message);
     }
     if (d->t->metrics_level == JG_METRICS_NONE)
-        d->t->reader_count = d->t->push_count = d->t->console_count = 0;
+        d->t->reader_count = d->t->push_count = 0;
     if (config->views && d->t->metrics_level != JG_METRICS_DETAILED)
         jg_telemetry_fault(d, config->views, "views can only be set when level is detailed");
 }

@@ -6,6 +6,7 @@
 #ifndef JG_SERVICE_TELEMETRY_H
 #define JG_SERVICE_TELEMETRY_H
 
+#include "core/map.h"
 #include "core/metrics.h"
 #include "pipeline/report.h"
 #include "service/log.h"
@@ -35,13 +36,20 @@ typedef struct jg_push_reader {
     uint64_t interval_ms;
     jaeger_str endpoint, certificate, client_certificate, client_key, headers_list;
     jaeger_pair_list headers;
-    int protocol;                 /* jg_push_protocol */
-    int compression;              /* index into none|gzip */
-    int temporality, aggregation; /* one choice each */
+    int protocol;    /* jg_push_protocol */
+    int compression; /* index into none|gzip */
+    int temporality; /* jg_push_temporality */
+    int aggregation; /* one choice */
+    bool console;    /* into the log, instead */
     bool insecure;
     uint64_t timeout_ms;
 } jg_push_reader;
 typedef enum jg_push_protocol { JG_PUSH_HTTP, JG_PUSH_GRPC } jg_push_protocol;
+typedef enum jg_push_temporality {
+    JG_PUSH_CUMULATIVE,
+    JG_PUSH_DELTA,
+    JG_PUSH_LOW_MEMORY
+} jg_push_temporality;
 
 /** Our own spans. Zeroed: none. */
 typedef struct jg_self_traces {
@@ -68,7 +76,6 @@ typedef struct jg_telemetry {
     size_t reader_count;
     jg_push_reader pushes[JG_PUSH_READERS_MAX];
     size_t push_count;
-    size_t console_count; /* readers that would write to the console; they do not */
     jg_self_traces traces;
     jaeger_pair resource[JG_RESOURCE_ATTRIBUTES_MAX];
     size_t resource_count;
@@ -98,9 +105,17 @@ jaeger_status jg_push_start(const jg_telemetry *telemetry, struct jg_net *net, j
                             const jaeger_logger *log, jg_push **ret, jaeger_error *err) JG_MUST_CHECK;
 /** Sends once more. Accepts NULL. */
 void jg_push_stop(jg_push *push, uint64_t deadline_ns);
-/** All metrics as an ExportMetricsServiceRequest. */
-void jg_push_write(const jg_telemetry *telemetry, jg_metrics *metrics, uint64_t start_unix_ns,
-                   uint64_t now_unix_ns, jg_buf *out);
+/** What was sent before, for a reader of deltas. Zeroed: nothing yet. */
+typedef struct jg_push_memory {
+    jg_map series; /* what each one was */
+    uint64_t at_unix_ns;
+} jg_push_memory;
+void jg_push_memory_done(jg_push_memory *memory);
+/** All metrics as an ExportMetricsServiceRequest. @param memory NULL: cumulative; else what came since */
+void jg_push_write(const jg_telemetry *telemetry, jg_metrics *metrics, jg_push_memory *memory,
+                   uint64_t start_unix_ns, uint64_t now_unix_ns, jg_buf *out);
+/** A whole line of JSON to where log lines go, whatever the level: exporter::console. */
+void jg_telemetry_console(const jaeger_logger *log, jaeger_str line);
 
 /* service/self_traces.c */
 /** Records our own spans and sends them. */

@@ -63,7 +63,7 @@ static void keys_are_read(void **state)
         "    - pull: {exporter: {prometheus: {host: 0.0.0.0, port: 1234, without_type_suffix: false,\n"
         "        with_resource_constant_labels: {included: [service.*]}}}}\n"
         "    - periodic: {interval: 500, exporter: {otlp: {endpoint: x, protocol: grpc, timeout: 7}}}\n"
-        "    - periodic: {exporter: {console: {}}}\n"
+        "    - periodic: {exporter: {console: {temporality_preference: delta}}}\n"
         "resource: {service.name: shop, service.instance.id: null, team: blue}\n");
     assert_string_equal((const char *)r.report.text.data, "");
     assert_int_equal(r.t.level, JAEGER_WARN);
@@ -73,8 +73,9 @@ static void keys_are_read(void **state)
                "\"zone\":\"a\",\"resource\":{\"service.name\":\"shop\",\"service.version\":\"" JAEGER_VERSION
                "\",\"team\":\"blue\"}");
     assert_int_equal(r.t.reader_count, 1);
-    assert_int_equal(r.t.push_count, 1);
-    assert_int_equal(r.t.console_count, 1);
+    assert_int_equal(r.t.push_count, 2);
+    assert_true(r.t.pushes[1].console);
+    assert_int_equal(r.t.pushes[1].temporality, JG_PUSH_DELTA);
     assert_str(r.t.pushes[0].endpoint, "x");
     assert_int_equal(r.t.pushes[0].protocol, JG_PUSH_GRPC);
     assert_int_equal(r.t.pushes[0].interval_ms, 500);
