@@ -113,28 +113,41 @@ static bool read_field(jg_metric_point *p, const jg_pb_field *f)
                                               : true;
 }
 
-static bool walk_point(walk *w, const jg_metric_point *metric, const jg_pb_field *point)
+JG_INLINE bool read_point(const jg_metric_point *metric, jaeger_str body, bool check, jg_metric_point *p)
 {
-    jg_metric_point p = *metric;
-    jg_pb pb = jg_pb_of(point->ptr, point->len);
+    jg_pb pb = jg_pb_of_str(body);
     jg_pb_field f;
     jg_exemplar exemplar;
-    p.body = jg_pb_str(point);
+    *p = *metric;
+    p->body = body;
     while (jg_pb_next(&pb, &f)) {
-        if (f.number == p.attrs_field && (f.wire != JG_PB_LEN || (w->check && !jg_attr_valid(f.ptr, f.len))))
+        if (f.number == p->attrs_field && (f.wire != JG_PB_LEN || (check && !jg_attr_valid(f.ptr, f.len))))
             return false;
-        if (f.number == p.exemplars_field &&
-            (f.wire != JG_PB_LEN || (w->check && !read_exemplar(jg_pb_of(f.ptr, f.len), &exemplar))))
+        if (f.number == p->exemplars_field &&
+            (f.wire != JG_PB_LEN || (check && !read_exemplar(jg_pb_of(f.ptr, f.len), &exemplar))))
             return false;
         if (f.number == JG_OTLP_POINT_START && f.wire == JG_PB_FIXED64)
-            p.start_unix_ns = f.varint;
+            p->start_unix_ns = f.varint;
         else if (f.number == JG_OTLP_POINT_TIME && f.wire == JG_PB_FIXED64)
-            p.time_unix_ns = f.varint;
-        else if (!read_field(&p, &f))
+            p->time_unix_ns = f.varint;
+        else if (!read_field(p, &f))
             return false;
     }
+    return !pb.bad;
+}
+
+bool jg_metric_point_read(const jg_metric_point *metric, jaeger_str body, jg_metric_point *ret)
+{
+    return read_point(metric, body, false, ret);
+}
+
+static bool walk_point(walk *w, const jg_metric_point *metric, const jg_pb_field *point)
+{
+    jg_metric_point p;
+    if (!read_point(metric, jg_pb_str(point), w->check, &p))
+        return false;
     w->points++;
-    return !pb.bad && (!w->sink.point || w->sink.point(w->sink.self, &p));
+    return !w->sink.point || w->sink.point(w->sink.self, &p);
 }
 
 static bool set_type(jg_metric_point *metric, uint32_t number)
@@ -155,40 +168,64 @@ static bool set_type(jg_metric_point *metric, uint32_t number)
 }
 
 /** The kind of a sum may follow its points: it is read first. */
-static bool walk_data(walk *w, jg_metric_point *metric, const jg_pb_field *data)
+static bool read_kind(jg_metric_point *metric, jaeger_str data)
 {
-    jg_pb head = jg_pb_of(data->ptr, data->len), pb = head;
+    jg_pb pb = jg_pb_of_str(data);
     jg_pb_field f;
-    while (jg_pb_next(&head, &f)) {
+    while (jg_pb_next(&pb, &f)) {
         if (f.number == JG_OTLP_DATA_TEMPORALITY && f.wire == JG_PB_VARINT)
             metric->temporality = (uint32_t)f.varint;
         else if (f.number == JG_OTLP_DATA_MONOTONIC && f.wire == JG_PB_VARINT)
             metric->monotonic = f.varint != 0;
     }
-    while (jg_pb_next(&pb, &f))
-        if (f.number == JG_OTLP_DATA_POINTS && (f.wire != JG_PB_LEN || !walk_point(w, metric, &f)))
-            return false;
-    return !head.bad && !pb.bad;
+    return !pb.bad;
 }
 
-static bool walk_metric(walk *w, const jg_metric_point *scope, const jg_pb_field *field)
+bool jg_metric_read(const jg_metric_point *scope, jaeger_str body, jg_metric_point *metric,
+                    jaeger_str *ret_data)
 {
-    jg_metric_point metric = *scope;
-    jg_pb pb = jg_pb_of(field->ptr, field->len);
-    jg_pb_field f, data = {0};
+    jg_pb pb = jg_pb_of_str(body);
+    jg_pb_field f;
+    *metric = *scope;
+    *ret_data = (jaeger_str){0};
     while (jg_pb_next(&pb, &f)) {
         if (f.wire != JG_PB_LEN)
             continue;
         if (f.number == JG_OTLP_METRIC_NAME)
-            metric.name = jg_pb_str(&f);
+            metric->name = jg_pb_str(&f);
         else if (f.number == JG_OTLP_METRIC_DESCRIPTION)
-            metric.description = jg_pb_str(&f);
+            metric->description = jg_pb_str(&f);
         else if (f.number == JG_OTLP_METRIC_UNIT)
-            metric.unit = jg_pb_str(&f);
-        else if (set_type(&metric, f.number))
-            data = f;
+            metric->unit = jg_pb_str(&f);
+        else if (set_type(metric, f.number))
+            *ret_data = jg_pb_str(&f);
     }
-    return !pb.bad && (!data.ptr || walk_data(w, &metric, &data));
+    return !pb.bad && (!ret_data->ptr || read_kind(metric, *ret_data));
+}
+
+static bool walk_metric(walk *w, const jg_metric_point *scope, const jg_pb_field *field)
+{
+    jg_metric_point metric;
+    jaeger_str data;
+    jg_pb_field f;
+    if (!jg_metric_read(scope, jg_pb_str(field), &metric, &data))
+        return false;
+    jg_pb pb = jg_pb_of_str(data);
+    while (jg_pb_next(&pb, &f))
+        if (f.number == JG_OTLP_DATA_POINTS && (f.wire != JG_PB_LEN || !walk_point(w, &metric, &f)))
+            return false;
+    return !pb.bad;
+}
+
+void jg_metrics_group_read(jaeger_str body, bool is_scope, jg_metric_point *ret)
+{
+    jg_pb pb = jg_pb_of_str(body);
+    for (jg_pb_field f; jg_pb_next(&pb, &f);) {
+        if (f.wire == JG_PB_LEN && f.number == JG_OTLP_METRICS_SCHEMA_URL)
+            *(is_scope ? &ret->scope_schema_url : &ret->resource_schema_url) = jg_pb_str(&f);
+        else if (f.wire == JG_PB_LEN && f.number == JG_OTLP_METRICS_OWNER)
+            *(is_scope ? &ret->scope : &ret->resource) = jg_pb_str(&f);
+    }
 }
 
 /** ScopeMetrics (is_scope) or ResourceMetrics: an owner, a schema URL, items. The owner may follow. */
@@ -200,16 +237,11 @@ static bool walk_group(walk *w, const jg_metric_point *above, const jg_pb_field 
     while (jg_pb_next(&head, &f)) {
         if (f.number > JG_OTLP_METRICS_SCHEMA_URL)
             continue;
-        if (f.wire != JG_PB_LEN)
+        if (f.wire != JG_PB_LEN || (f.number == JG_OTLP_METRICS_OWNER && w->check &&
+                                    !(is_scope ? jg_scope_valid : jg_resource_valid)(f.ptr, f.len)))
             return false;
-        if (f.number == JG_OTLP_METRICS_SCHEMA_URL && is_scope)
-            here.scope_schema_url = jg_pb_str(&f);
-        if (f.number != JG_OTLP_METRICS_OWNER)
-            continue;
-        if (w->check && !(is_scope ? jg_scope_valid(f.ptr, f.len) : jg_resource_valid(f.ptr, f.len)))
-            return false;
-        *(is_scope ? &here.scope : &here.resource) = jg_pb_str(&f);
     }
+    jg_metrics_group_read(jg_pb_str(field), is_scope, &here);
     while (jg_pb_next(&pb, &f))
         if (f.number == JG_OTLP_METRICS_ITEMS &&
             !(is_scope ? walk_metric(w, &here, &f) : walk_group(w, &here, &f, true)))

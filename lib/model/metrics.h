@@ -75,7 +75,8 @@ enum { JG_TEMPORALITY_DELTA = 1, JG_TEMPORALITY_CUMULATIVE = 2 };
 
 /** One data point with all that is above it. Strings point into the message. */
 typedef struct jg_metric_point {
-    jaeger_str resource, scope, scope_schema_url; /* bodies */
+    jaeger_str resource, scope; /* bodies */
+    jaeger_str resource_schema_url, scope_schema_url;
     jaeger_str name, description, unit;
     jg_metric_type type;
     uint32_t temporality;
@@ -109,6 +110,12 @@ typedef struct jg_exemplar {
 bool jg_metrics_valid(jaeger_str message, size_t *ret_points) JG_MUST_CHECK;
 /** Walk the points of a message that was checked. @return false: the sink stopped it */
 bool jg_metrics_walk(jaeger_str message, jg_metric_sink sink);
+/** One level at a time, of a message that was checked. What `ret` knows of the levels above stays. */
+void jg_metrics_group_read(jaeger_str body, bool is_scope, jg_metric_point *ret);
+/** @param ret_data body of its gauge, sum, ...; ptr NULL: it has none. @return false: not protobuf */
+bool jg_metric_read(const jg_metric_point *scope, jaeger_str body, jg_metric_point *ret,
+                    jaeger_str *ret_data);
+bool jg_metric_point_read(const jg_metric_point *metric, jaeger_str body, jg_metric_point *ret);
 /** Attributes of a point: for jaeger_next_attr. */
 jaeger_iter jg_point_attrs(const jg_metric_point *point);
 /** Walk exemplars: start with *iter = jg_pb_of_str(point->body). */

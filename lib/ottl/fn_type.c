@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const jg_ottl_fn *const tables[] = {jg_ottl_text_fns,   jg_ottl_type_fns, jg_ottl_time_fns,
-                                           jg_ottl_list_fns,   jg_ottl_hash_fns, jg_ottl_parse_fns,
-                                           jg_ottl_format_fns, jg_ottl_csv_fns,  jg_ottl_map_fns};
+static const jg_ottl_fn *const tables[] = {
+    jg_ottl_text_fns,  jg_ottl_type_fns,   jg_ottl_time_fns, jg_ottl_list_fns, jg_ottl_hash_fns,
+    jg_ottl_parse_fns, jg_ottl_format_fns, jg_ottl_csv_fns,  jg_ottl_map_fns,  jg_ottl_metric_fns};
 
 const jg_ottl_fn *jg_ottl_fn_find(jaeger_str name)
 {

@@ -89,8 +89,8 @@ const jg_ottl_fn *jg_ottl_fn_find(jaeger_str name);
 /** Names that begin as `name` does, with commas between; as many as fit. */
 void jg_ottl_fn_list(jaeger_str name, char *out, size_t size);
 extern const jg_ottl_fn jg_ottl_text_fns[], jg_ottl_type_fns[], jg_ottl_time_fns[], jg_ottl_list_fns[],
-    jg_ottl_hash_fns[], jg_ottl_parse_fns[], jg_ottl_format_fns[], jg_ottl_csv_fns[],
-    jg_ottl_map_fns[]; /* each ends with a NULL name */
+    jg_ottl_hash_fns[], jg_ottl_parse_fns[], jg_ottl_format_fns[], jg_ottl_csv_fns[], jg_ottl_map_fns[],
+    jg_ottl_metric_fns[]; /* each ends with a NULL name */
 
 /* ---- evaluating: false means a failure with e->err set ---- */
 
@@ -100,6 +100,8 @@ bool jg_ottl_compare(jg_ottl_eval *e, const jg_ottl_value *a, const jg_ottl_valu
 /** Follow node->keys into *value. */
 bool jg_ottl_index(jg_ottl_eval *e, const jg_ottl_node *node, size_t first_key, jg_ottl_value *value);
 
+/** Does a condition of this context see the things of that level? */
+bool jg_ottl_sees(jg_ottl_context context, jg_ottl_context level);
 /** Compile a path; `fields` are the words between the dots, the context included. @return NULL or why not */
 const char *jg_ottl_path_find(const jaeger_str *fields, size_t n, jg_ottl_context context, bool bare,
                               uint32_t *ret_path, jg_ottl_context *ret_level);

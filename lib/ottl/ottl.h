@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Conditions in OTTL, the expression language of the Collector, over resources, scopes, spans and span
- * events. A condition is parsed and checked once, then tested on views of the wire bytes: paths are read by
- * iterators, only functions that make new values use the scratch arena. The supported grammar: docs/ottl.md.
- * Spec: opentelemetry-collector-contrib pkg/ottl/LANGUAGE.md, pkg/ottl/ottlfuncs/README.md.
+ * Conditions in OTTL, the expression language of the Collector, over resources, scopes, spans, span events,
+ * metrics and data points. A condition is parsed and checked once, then tested on views of the wire bytes:
+ * paths are read by iterators, only functions that make new values use the scratch arena. The supported
+ * grammar: docs/ottl.md. Spec: opentelemetry-collector-contrib pkg/ottl/LANGUAGE.md,
+ * pkg/ottl/ottlfuncs/README.md.
  */
 #ifndef JG_OTTL_OTTL_H
 #define JG_OTTL_OTTL_H
@@ -16,26 +17,34 @@ typedef enum jg_ottl_context {
     JG_OTTL_SCOPE,
     JG_OTTL_SPAN,
     JG_OTTL_SPANEVENT,
-    JG_OTTL_INFER /* the lowest context of its paths */
+    JG_OTTL_METRIC, /* sees resource and scope */
+    JG_OTTL_DATAPOINT,
+    JG_OTTL_CONTEXTS,
+    JG_OTTL_INFER = JG_OTTL_CONTEXTS, /* the lowest context of its paths, of traces */
+    JG_OTTL_INFER_METRIC              /* of metrics */
 } jg_ottl_context;
+
+struct jg_metric_point; /* model/metrics.h */
 
 typedef struct jg_ottl_view {
     const jaeger_span_group *group;
     const jaeger_span *span;   /* JG_OTTL_SPAN and below */
     const jaeger_event *event; /* JG_OTTL_SPANEVENT */
     uint32_t event_index;
+    const struct jg_metric_point *point; /* JG_OTTL_METRIC: without the point; JG_OTTL_DATAPOINT */
+    jaeger_str metric_body, metric_data; /* the same; data: JG_OTTL_METRIC only */
 } jg_ottl_view;
 
 typedef struct jg_ottl jg_ottl;
 
 /** Parse one condition.
- *  @param bare  paths may omit the context ("name" for "span.name"); not with JG_OTTL_INFER
+ *  @param bare  paths may omit the context ("name" for "span.name"); not when it is inferred
  *  @return INVALID_ARGUMENT: the message has the column. *ret is freed with jg_ottl_free() */
 jaeger_status jg_ottl_parse(jaeger_str text, jg_ottl_context context, bool bare, jg_ottl **ret,
                             jaeger_error *err) JG_MUST_CHECK;
 void jg_ottl_free(jg_ottl *condition);
 jg_ottl_context jg_ottl_context_of(const jg_ottl *condition);
-/** "resource", "scope", "span", "spanevent". @return false: another word */
+/** "resource", "scope", "span", "spanevent", "metric", "datapoint". @return false: another word */
 bool jg_ottl_context_from_text(jaeger_str text, jg_ottl_context *ret);
 
 /** Is the condition true for `view`? Threads: any. @param scratch reset by the caller

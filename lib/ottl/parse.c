@@ -220,9 +220,26 @@ static bool enum_value(jaeger_str name, int64_t *ret)
     static const struct {
         const char *name;
         int value;
-    } enums[] = {{"SPAN_KIND_UNSPECIFIED", 0}, {"SPAN_KIND_INTERNAL", 1}, {"SPAN_KIND_SERVER", 2},
-                 {"SPAN_KIND_CLIENT", 3},      {"SPAN_KIND_PRODUCER", 4}, {"SPAN_KIND_CONSUMER", 5},
-                 {"STATUS_CODE_UNSET", 0},     {"STATUS_CODE_OK", 1},     {"STATUS_CODE_ERROR", 2}};
+    } enums[] = {{"SPAN_KIND_UNSPECIFIED", 0},
+                 {"SPAN_KIND_INTERNAL", 1},
+                 {"SPAN_KIND_SERVER", 2},
+                 {"SPAN_KIND_CLIENT", 3},
+                 {"SPAN_KIND_PRODUCER", 4},
+                 {"SPAN_KIND_CONSUMER", 5},
+                 {"STATUS_CODE_UNSET", 0},
+                 {"STATUS_CODE_OK", 1},
+                 {"STATUS_CODE_ERROR", 2},
+                 {"METRIC_DATA_TYPE_NONE", 0},
+                 {"METRIC_DATA_TYPE_GAUGE", 1},
+                 {"METRIC_DATA_TYPE_SUM", 2},
+                 {"METRIC_DATA_TYPE_HISTOGRAM", 3},
+                 {"METRIC_DATA_TYPE_EXPONENTIAL_HISTOGRAM", 4},
+                 {"METRIC_DATA_TYPE_SUMMARY", 5},
+                 {"AGGREGATION_TEMPORALITY_UNSPECIFIED", 0},
+                 {"AGGREGATION_TEMPORALITY_DELTA", 1},
+                 {"AGGREGATION_TEMPORALITY_CUMULATIVE", 2},
+                 {"FLAG_NONE", 0},
+                 {"FLAG_NO_RECORDED_VALUE", 1}};
     for (size_t i = 0; i < JG_COUNT(enums); i++) {
         if (jg_str_is(name, enums[i].name)) {
             *ret = enums[i].value;
@@ -393,6 +410,20 @@ static jg_ottl_node *compile_pattern(parser *p, jg_ottl_node *node)
     return node;
 }
 
+/* Functions that look at a span or a metric by themselves. @return false: not in this context */
+static bool note_level(parser *p, jaeger_str name)
+{
+    bool of_metric = jg_str_is(name, "HasAttrOnDatapoint") || jg_str_is(name, "HasAttrKeyOnDatapoint");
+    jg_ottl_context level = of_metric ? JG_OTTL_METRIC : JG_OTTL_SPAN;
+    if (!of_metric && !jg_str_is(name, "IsRootSpan"))
+        return true;
+    if (!jg_ottl_sees(p->context, level) || (of_metric && p->context == JG_OTTL_DATAPOINT))
+        return false;
+    p->lowest = p->any_path ? JG_MAX(p->lowest, level) : level;
+    p->any_path = true;
+    return true;
+}
+
 static jg_ottl_node *parse_call(parser *p, jaeger_str name, uint32_t column)
 {
     jg_ottl_node *node = node_new(p, JG_OTTL_OP_CALL, column);
@@ -401,12 +432,8 @@ static jg_ottl_node *parse_call(parser *p, jaeger_str name, uint32_t column)
     node->fn = jg_ottl_fn_find(name);
     if (!node->fn)
         return fail_function(p, column, name);
-    if (jg_str_is(name, "IsRootSpan")) {
-        if (p->context < JG_OTTL_SPAN)
-            return fail_at(p, column, "undefined function", name);
-        p->lowest = p->any_path ? JG_MAX(p->lowest, JG_OTTL_SPAN) : JG_OTTL_SPAN;
-        p->any_path = true;
-    }
+    if (!note_level(p, name))
+        return fail_at(p, column, "undefined function", name);
     node->arg_count = count_params(node->fn->params);
     node->args = jg_arena_zalloc(p->arena, (node->arg_count + 1) * sizeof(void *));
     if (!node->args)
@@ -573,11 +600,12 @@ static jaeger_status parse_whole(parser *p, jg_ottl *o)
         (void)fail(p, "unexpected token");
         return p->err->status;
     }
-    if (p->context == JG_OTTL_INFER && !p->any_path) {
+    bool infers = p->context >= JG_OTTL_INFER;
+    if (infers && !p->any_path) {
         (void)fail_at(p, 1, "unable to infer context from conditions: no path names one", (jaeger_str){0});
         return p->err->status;
     }
-    o->context = p->context == JG_OTTL_INFER ? p->lowest : p->context;
+    o->context = infers ? p->lowest : p->context;
     return JAEGER_OK;
 }
 

@@ -4,8 +4,11 @@
  */
 #include "core/arena.h"
 #include "core/pb.h"
+#include "model/metrics.h"
 #include "model/otlp_fields.h"
 #include "ottl/node.h"
+
+#define METRIC_METADATA_FIELD 12 /* of Metric */
 
 typedef enum ottl_path {
     RESOURCE_ATTRIBUTES,
@@ -46,6 +49,29 @@ typedef enum ottl_path {
     EVENT_ATTRIBUTES,
     EVENT_DROPPED,
     EVENT_INDEX,
+    METRIC_NAME,
+    METRIC_DESCRIPTION,
+    METRIC_UNIT,
+    METRIC_TYPE,
+    METRIC_TEMPORALITY,
+    METRIC_MONOTONIC,
+    METRIC_POINTS,
+    METRIC_METADATA,
+    POINT_ATTRIBUTES,
+    POINT_START_NS,
+    POINT_TIME_NS,
+    POINT_START,
+    POINT_TIME,
+    POINT_DOUBLE,
+    POINT_INT,
+    POINT_EXEMPLARS,
+    POINT_FLAGS,
+    POINT_COUNT,
+    POINT_SUM,
+    POINT_BUCKETS,
+    POINT_BOUNDS,
+    POINT_SCALE,
+    POINT_ZERO_COUNT,
     CACHE,  /* always empty: conditions cannot write it */
     OTELCOL /* of the request; not kept */
 } ottl_path;
@@ -97,9 +123,34 @@ static const struct path_name {
     {"dropped_attributes_count", EVENT_DROPPED, JG_OTTL_SPANEVENT},
     {"event_index", EVENT_INDEX, JG_OTTL_SPANEVENT},
     {"cache", CACHE, JG_OTTL_SPANEVENT},
+    {"name", METRIC_NAME, JG_OTTL_METRIC},
+    {"description", METRIC_DESCRIPTION, JG_OTTL_METRIC},
+    {"unit", METRIC_UNIT, JG_OTTL_METRIC},
+    {"type", METRIC_TYPE, JG_OTTL_METRIC},
+    {"aggregation_temporality", METRIC_TEMPORALITY, JG_OTTL_METRIC},
+    {"is_monotonic", METRIC_MONOTONIC, JG_OTTL_METRIC},
+    {"data_points", METRIC_POINTS, JG_OTTL_METRIC},
+    {"metadata", METRIC_METADATA, JG_OTTL_METRIC},
+    {"cache", CACHE, JG_OTTL_METRIC},
+    {"attributes", POINT_ATTRIBUTES, JG_OTTL_DATAPOINT},
+    {"start_time_unix_nano", POINT_START_NS, JG_OTTL_DATAPOINT},
+    {"time_unix_nano", POINT_TIME_NS, JG_OTTL_DATAPOINT},
+    {"start_time", POINT_START, JG_OTTL_DATAPOINT},
+    {"time", POINT_TIME, JG_OTTL_DATAPOINT},
+    {"value_double", POINT_DOUBLE, JG_OTTL_DATAPOINT},
+    {"value_int", POINT_INT, JG_OTTL_DATAPOINT},
+    {"exemplars", POINT_EXEMPLARS, JG_OTTL_DATAPOINT},
+    {"flags", POINT_FLAGS, JG_OTTL_DATAPOINT},
+    {"count", POINT_COUNT, JG_OTTL_DATAPOINT},
+    {"sum", POINT_SUM, JG_OTTL_DATAPOINT},
+    {"bucket_counts", POINT_BUCKETS, JG_OTTL_DATAPOINT},
+    {"explicit_bounds", POINT_BOUNDS, JG_OTTL_DATAPOINT},
+    {"scale", POINT_SCALE, JG_OTTL_DATAPOINT},
+    {"zero_count", POINT_ZERO_COUNT, JG_OTTL_DATAPOINT},
+    {"cache", CACHE, JG_OTTL_DATAPOINT},
 };
 
-static const char *const context_names[] = {"resource", "scope", "span", "spanevent"};
+static const char *const context_names[] = {"resource", "scope", "span", "spanevent", "metric", "datapoint"};
 
 bool jg_ottl_context_from_text(jaeger_str text, jg_ottl_context *ret)
 {
@@ -122,6 +173,15 @@ static bool named_context(jaeger_str word, jg_ottl_context *ret)
     return jg_ottl_context_from_text(word, ret);
 }
 
+bool jg_ottl_sees(jg_ottl_context context, jg_ottl_context level)
+{
+    bool of_metrics =
+        context == JG_OTTL_METRIC || context == JG_OTTL_DATAPOINT || context == JG_OTTL_INFER_METRIC;
+    if (level <= JG_OTTL_SCOPE)
+        return level <= context;
+    return of_metrics == (level >= JG_OTTL_METRIC) && level <= context;
+}
+
 const char *jg_ottl_path_find(const jaeger_str *fields, size_t n, jg_ottl_context context, bool bare,
                               uint32_t *ret_path, jg_ottl_context *ret_level)
 {
@@ -135,7 +195,7 @@ const char *jg_ottl_path_find(const jaeger_str *fields, size_t n, jg_ottl_contex
         return "missing context name for path";
     if (!named)
         *ret_level = context;
-    if (*ret_level > context)
+    if (!jg_ottl_sees(context, *ret_level))
         return "the context of the condition does not see the path";
     char name[64];
     jaeger_str rest = {fields[named].ptr, 0};
@@ -346,6 +406,139 @@ static bool eval_event(const jg_ottl_view *view, ottl_path path, jg_ottl_value *
     }
 }
 
+static int64_t count_fields(jaeger_str body, uint32_t number)
+{
+    int64_t n = 0;
+    jg_pb pb = jg_pb_of_str(body);
+    for (jg_pb_field f; jg_pb_next(&pb, &f);)
+        n += f.number == number && f.wire == JG_PB_LEN;
+    return n;
+}
+
+static jg_ottl_value counted(int64_t n)
+{
+    jg_ottl_value value = jg_ottl_of_int(n);
+    value.type = JG_OTTL_COUNTED;
+    return value;
+}
+
+/* METRIC_DATA_TYPE_*. */
+static int64_t type_of(jg_metric_type type)
+{
+    static const uint8_t types[] = {[JG_METRIC_GAUGE] = 1,
+                                    [JG_METRIC_SUM] = 2,
+                                    [JG_METRIC_HISTOGRAM] = 3,
+                                    [JG_METRIC_EXPONENTIAL] = 4,
+                                    [JG_METRIC_SUMMARY] = 5};
+    return type < JG_COUNT(types) ? types[type] : 0;
+}
+
+static void eval_metric(const jg_ottl_view *view, ottl_path path, jg_ottl_value *ret)
+{
+    const jg_metric_point *m = view->point;
+    const uint8_t *body = (const uint8_t *)view->metric_body.ptr;
+    bool accumulates =
+        m->type == JG_METRIC_SUM || m->type == JG_METRIC_HISTOGRAM || m->type == JG_METRIC_EXPONENTIAL;
+    *ret = (jg_ottl_value){0};
+    switch (path) {
+    case METRIC_NAME:
+        *ret = jg_ottl_of_str(present(m->name));
+        break;
+    case METRIC_DESCRIPTION:
+        *ret = jg_ottl_of_str(present(m->description));
+        break;
+    case METRIC_UNIT:
+        *ret = jg_ottl_of_str(present(m->unit));
+        break;
+    case METRIC_TYPE:
+        *ret = jg_ottl_of_int(type_of(m->type));
+        break;
+    case METRIC_TEMPORALITY:
+        if (accumulates)
+            *ret = jg_ottl_of_int(m->temporality);
+        break;
+    case METRIC_MONOTONIC:
+        if (m->type == JG_METRIC_SUM)
+            *ret = jg_ottl_of_bool(m->monotonic);
+        break;
+    case METRIC_METADATA:
+        *ret = map_of((jaeger_iter){body, body + view->metric_body.len, METRIC_METADATA_FIELD});
+        break;
+    default:
+        *ret = counted(count_fields(view->metric_data, JG_OTLP_DATA_POINTS));
+    }
+}
+
+/* Of a gauge or sum: 0 if it has the other kind of value. */
+static jg_ottl_value number_of(const jg_metric_point *p, bool is_int)
+{
+    uint64_t bits = 0;
+    jg_ottl_value value = jg_ottl_of_int(0);
+    jg_pb pb = jg_pb_of_str(p->body);
+    for (jg_pb_field f; jg_pb_next(&pb, &f);)
+        if (f.number == (is_int ? JG_OTLP_NUMBER_INT : JG_OTLP_NUMBER_DOUBLE) && f.wire == JG_PB_FIXED64)
+            bits = f.varint;
+    value.type = is_int ? JG_OTTL_INT : JG_OTTL_DOUBLE;
+    memcpy(&value.u, &bits, 8);
+    return value;
+}
+
+static bool list_of(jg_ottl_eval *e, jaeger_str packed, bool doubles, jg_ottl_value *ret)
+{
+    jg_buf out = JG_BUF_INIT(JG_OTTL_VALUE_BYTES_MAX);
+    for (size_t i = 0; i < packed.len / 8; i++) {
+        jg_ottl_value item = doubles ? jg_ottl_of_double(jg_packed_double(packed, i))
+                                     : jg_ottl_of_int((int64_t)jg_packed_u64(packed, i));
+        jg_ottl_put_item(&out, &item);
+    }
+    return jg_ottl_finish(e, &out, JG_OTTL_LIST, ret);
+}
+
+/* What a kind of point does not have is nil. */
+static bool eval_point(jg_ottl_eval *e, const jg_metric_point *p, ottl_path path, jg_ottl_value *ret)
+{
+    bool is_number = p->type == JG_METRIC_GAUGE || p->type == JG_METRIC_SUM;
+    *ret = (jg_ottl_value){0};
+    switch (path) {
+    case POINT_ATTRIBUTES:
+        *ret = map_of(jg_point_attrs(p));
+        break;
+    case POINT_START_NS:
+    case POINT_START:
+    case POINT_TIME_NS:
+    case POINT_TIME:
+        *ret = jg_ottl_of_int(
+            (int64_t)(path == POINT_START || path == POINT_START_NS ? p->start_unix_ns : p->time_unix_ns));
+        ret->type = path == POINT_START || path == POINT_TIME ? JG_OTTL_TIME : JG_OTTL_INT;
+        break;
+    case POINT_DOUBLE:
+    case POINT_INT:
+        if (is_number)
+            *ret = number_of(p, path == POINT_INT);
+        break;
+    case POINT_EXEMPLARS:
+        if (p->exemplars_field)
+            *ret = counted(count_fields(p->body, p->exemplars_field));
+        break;
+    case POINT_FLAGS:
+        *ret = jg_ottl_of_int(p->no_value);
+        break;
+    case POINT_BUCKETS:
+    case POINT_BOUNDS:
+        return p->type != JG_METRIC_HISTOGRAM ||
+               list_of(e, path == POINT_BUCKETS ? p->counts : p->bounds, path == POINT_BOUNDS, ret);
+    case POINT_SCALE:
+    case POINT_ZERO_COUNT:
+        if (p->type == JG_METRIC_EXPONENTIAL)
+            *ret = jg_ottl_of_int(path == POINT_SCALE ? p->scale : (int64_t)p->zero_count);
+        break;
+    default:
+        if (!is_number)
+            *ret = path == POINT_COUNT ? jg_ottl_of_int((int64_t)p->count) : jg_ottl_of_double(p->sum);
+    }
+    return true;
+}
+
 /* trace_state["key"]: "a=1,b=2". */
 static bool trace_state_key(jg_ottl_eval *e, const jg_ottl_node *node, jg_ottl_value *value)
 {
@@ -383,8 +576,12 @@ bool jg_ottl_path_eval(jg_ottl_eval *e, const jg_ottl_node *node, jg_ottl_value 
         ok = eval_group(view->group, path, ret);
     else if (path < EVENT_NAME)
         ok = eval_span(e, view->span, path, ret);
-    else
+    else if (path < METRIC_NAME)
         ok = eval_event(view, path, ret);
+    else if (path < POINT_ATTRIBUTES)
+        eval_metric(view, path, ret);
+    else
+        ok = eval_point(e, view->point, path, ret);
     if (!ok || node->key_count == 0)
         return ok;
     return path == SPAN_TRACE_STATE ? trace_state_key(e, node, ret) : jg_ottl_index(e, node, 0, ret);

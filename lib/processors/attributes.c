@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Changes span attributes: a list of actions on the spans that include and exclude let through. A span that
- * changes is written anew, its other fields copied as they are. Spec: opentelemetry-collector-contrib
- * processor/attributesprocessor/README.md.
+ * Changes attributes of spans and data points: a list of actions on those that include and exclude let
+ * through. What changes is written anew, its other fields copied as they are. Spec:
+ * opentelemetry-collector-contrib processor/attributesprocessor/README.md.
  */
 #include "core/arena.h"
 #include "core/err.h"
@@ -9,6 +9,7 @@
 #include "core/pb.h"
 #include "core/str.h"
 #include "model/batch.h"
+#include "model/metrics_edit.h"
 #include "model/otlp_fields.h"
 #include "processors/attributes/actions.h"
 #include "processors/attributes/choice.h"
@@ -57,13 +58,13 @@ static void add_attr(jg_attr_list *attrs, jaeger_str raw)
         attr->key = jg_attr_read(raw).key;
 }
 
-/** Attributes to the list, all else to `out`. */
-static void take_apart(const jaeger_span *span, jg_attr_list *attrs, jg_buf *out)
+/** The attributes, of field `number`, to the list, all else to `out`. */
+static void take_apart(jaeger_str body, uint32_t number, jg_attr_list *attrs, jg_buf *out)
 {
-    jg_pb pb = jg_pb_of(span->bytes, span->len);
-    const uint8_t *run = span->bytes;
+    jg_pb pb = jg_pb_of_str(body);
+    const uint8_t *run = pb.pos;
     for (jg_pb_field field; jg_pb_next(&pb, &field);) {
-        if (field.number != JG_OTLP_SPAN_ATTRIBUTES)
+        if (field.number != number)
             continue;
         if (field.start > run)
             jg_buf_append(out, run, (size_t)(field.start - run));
@@ -74,15 +75,15 @@ static void take_apart(const jaeger_span *span, jg_attr_list *attrs, jg_buf *out
         jg_buf_append(out, run, (size_t)(pb.pos - run));
 }
 
-static void write_attrs(jg_buf *out, const jg_attr_list *attrs)
+static void write_attrs(jg_buf *out, uint32_t number, const jg_attr_list *attrs)
 {
     for (size_t i = 0; i < attrs->count; i++) {
         const jaeger_attr *attr = &attrs->items[i];
         if (attr->raw.ptr) {
-            jg_pb_write_str(out, JG_OTLP_SPAN_ATTRIBUTES, attr->raw);
+            jg_pb_write_str(out, number, attr->raw);
             continue;
         }
-        size_t mark = jg_pb_begin(out, JG_OTLP_SPAN_ATTRIBUTES, 1);
+        size_t mark = jg_pb_begin(out, number, 1);
         jg_pb_write_str(out, JG_OTLP_KEY_VALUE_KEY, attr->key);
         jg_attr_value_write(out, &attr->value);
         jg_pb_end(out, mark, 1);
@@ -103,13 +104,13 @@ static jaeger_status change_span(const attributes *a, jaeger_batch **batch, size
     const jaeger_span *span = &jaeger_batch_spans(*batch)[index];
     jaeger_attr items[ATTRS_MAX];
     jg_attr_list attrs = {.arena = arena, .items = items, .cap = ATTRS_MAX};
-    take_apart(span, &attrs, out);
+    take_apart((jaeger_str){(const char *)span->bytes, span->len}, JG_OTLP_SPAN_ATTRIBUTES, &attrs, out);
     jg_actions_run(a->actions, &attrs, call);
     if (attrs.failed)
         return jg_fail_oom(&call->error);
     if (!attrs.changed)
         return JAEGER_OK;
-    write_attrs(out, &attrs);
+    write_attrs(out, JG_OTLP_SPAN_ATTRIBUTES, &attrs);
     if (!jg_buf_ok(out))
         return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED,
                        "attributes: a span became larger than %zu bytes", out->max);
@@ -117,9 +118,68 @@ static jaeger_status change_span(const attributes *a, jaeger_batch **batch, size
     return jg_batch_put_span(*batch, index, out->data, out->len, attrs.bad_text, &call->error);
 }
 
+/* ---- metrics ---- */
+
+typedef struct metric_walk {
+    const attributes *a;
+    jaeger_arena *arena;
+    jaeger_call *call;
+    jaeger_status status;
+    bool chosen; /* the metric whose points come */
+} metric_walk;
+
+static jg_metric_verdict choose_metric(void *self, const jg_metric_point *at, jaeger_str body,
+                                       jaeger_str data)
+{
+    metric_walk *w = self;
+    (void)body, (void)data;
+    w->chosen = (!w->a->include || jg_choice_takes_metric(w->a->include, at)) &&
+                (!w->a->exclude || !jg_choice_takes_metric(w->a->exclude, at));
+    return JG_METRIC_KEEP;
+}
+
+static jg_metric_verdict change_point(void *self, const jg_metric_point *point, jaeger_str metric,
+                                      jg_buf *out)
+{
+    metric_walk *w = self;
+    jaeger_attr items[ATTRS_MAX];
+    jg_attr_list attrs = {.arena = w->arena, .items = items, .cap = ATTRS_MAX};
+    (void)metric;
+    if (!w->chosen)
+        return JG_METRIC_KEEP;
+    jaeger_arena_reset(w->arena);
+    take_apart(point->body, point->attrs_field, &attrs, out);
+    jg_actions_run(w->a->actions, &attrs, w->call);
+    if (attrs.failed)
+        w->status = jg_fail_oom(&w->call->error);
+    if (attrs.failed || !attrs.changed)
+        return JG_METRIC_KEEP;
+    write_attrs(out, point->attrs_field, &attrs);
+    return JG_METRIC_WRITTEN;
+}
+
+static jaeger_status consume_metrics(attributes *a, jaeger_batch *batch, jaeger_call *call)
+{
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
+    metric_walk w = {.a = a, .arena = arena, .call = call};
+    jg_metric_editor editor = {.metric = choose_metric, .point = change_point, .self = &w};
+    jaeger_status status =
+        arena ? jg_metrics_edit_batch(&batch, &editor, &call->error) : jg_fail_oom(&call->error);
+    if (status == JAEGER_OK)
+        status = w.status;
+    if (status == JAEGER_OK)
+        return a->next.consume(a->next.self, batch, call);
+    jaeger_batch_unref(batch);
+    return status;
+}
+
+/* ---- batches ---- */
+
 static jaeger_status attributes_consume(void *self, jaeger_batch *take, jaeger_call *call)
 {
     attributes *a = self;
+    if (jaeger_batch_signal(take) == JAEGER_METRICS)
+        return consume_metrics(a, take, call);
     JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
     JG_AUTO_BUF jg_buf out = JG_BUF_INIT(2 * JG_HTTP_BODY_BYTES_MAX);
     jaeger_status status = arena ? JAEGER_OK : jg_fail_oom(&call->error);
@@ -191,22 +251,22 @@ static const jaeger_field attributes_fields[] = {{.name = "actions",
                                                   AT(include),
                                                   .sub = jg_choice_fields,
                                                   .sub_size = sizeof(jg_choice_config),
-                                                  .doc = "only these spans"},
+                                                  .doc = "only these spans or metrics"},
                                                  {.name = "exclude",
                                                   .kind = JAEGER_FIELD_OPTIONAL_N,
                                                   AT(exclude),
                                                   .sub = jg_choice_fields,
                                                   .sub_size = sizeof(jg_choice_config),
-                                                  .doc = "not these spans"},
+                                                  .doc = "not these spans or metrics"},
                                                  {0}};
 
 const jaeger_component_type jg_processor_attributes = {
     .size = sizeof(jaeger_component_type),
     .name = "attributes",
-    .doc = "changes span attributes",
+    .doc = "changes attributes of spans and data points",
     .kind = JAEGER_PROCESSOR,
-    .takes = JAEGER_TRACES,
-    .gives = JAEGER_TRACES,
+    .takes = JAEGER_TRACES | JAEGER_METRICS,
+    .gives = JAEGER_TRACES | JAEGER_METRICS,
     .fields = attributes_fields,
     .config_size = sizeof(attributes_config),
     .state_size = sizeof(attributes),

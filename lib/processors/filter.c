@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Drops what its conditions are true for: resources, scopes, spans, events of spans. A batch that becomes
- * empty goes no further and is a success. Spec: opentelemetry-collector-contrib
+ * Drops what its conditions are true for: resources, scopes, spans, events of spans, metrics, data points. A
+ * batch that becomes empty goes no further and is a success. Spec: opentelemetry-collector-contrib
  * processor/filterprocessor/README.md.
  */
 #include "core/alloc.h"
@@ -13,14 +13,14 @@
 #include "core/str.h"
 #include "model/batch.h"
 #include "model/otlp_fields.h"
-#include "processors/filter/rules.h"
+#include "processors/filter/metrics.h"
 #include <jaeger/component.h>
 
 typedef struct filter {
     jaeger_consumer next;
-    jg_filter_rules rules;
+    jg_filter_rules rules, metric_rules;
     const jaeger_logger *log;
-    jg_metric *filtered;
+    jg_metric *filtered, *filtered_points;
 } filter;
 
 /* One batch on its way. Answers about groups are kept while the spans of a group follow each other. */
@@ -171,9 +171,24 @@ static jaeger_status filter_batch(filter *f, jaeger_batch **batch, jaeger_error 
     return JAEGER_OK;
 }
 
+static jaeger_status consume_metrics(filter *f, jaeger_batch *batch, jaeger_call *call)
+{
+    size_t before = jg_batch_items(batch);
+    jaeger_status status = jg_filter_metrics(&f->metric_rules, &batch, f->log, &call->error);
+    size_t after = batch ? jg_batch_items(batch) : 0;
+    if (after < before)
+        jg_metric_add(f->filtered_points, (double)(before - after));
+    if (status == JAEGER_OK && batch)
+        return f->next.consume(f->next.self, batch, call);
+    jaeger_batch_unref(batch);
+    return status;
+}
+
 static jaeger_status filter_consume(void *self, jaeger_batch *take, jaeger_call *call)
 {
     filter *f = self;
+    if (jaeger_batch_signal(take) == JAEGER_METRICS)
+        return consume_metrics(f, take, call);
     size_t before = jaeger_batch_span_count(take);
     jaeger_status status = filter_batch(f, &take, &call->error);
     size_t after = jaeger_batch_span_count(take);
@@ -199,6 +214,10 @@ static jaeger_status filter_validate(const void *config, const jaeger_config *no
     jaeger_error fault = {0};
     jaeger_status status = jg_filter_rules_init(&trial, config, &fault);
     jg_filter_rules_done(&trial);
+    if (status == JAEGER_OK) {
+        status = jg_filter_metric_rules_init(&trial, config, &fault);
+        jg_filter_rules_done(&trial);
+    }
     const char *path = jaeger_config_path(node);
     if (status == JAEGER_OK)
         return JAEGER_OK;
@@ -213,21 +232,26 @@ static jaeger_status filter_create(void *self, const jaeger_component_create *in
     const jaeger_pair label = {JAEGER_STR("filter"), jg_str(in->id)};
     f->filtered = jg_metrics_counter(jaeger_host_metrics(in->host), "otelcol_processor_filter_spans_filtered",
                                      "Number of spans dropped by the filter processor", &label, 1);
-    return jg_filter_rules_init(&f->rules, in->config, err);
+    f->filtered_points =
+        jg_metrics_counter(jaeger_host_metrics(in->host), "otelcol_processor_filter_datapoints_filtered",
+                           "Number of metric data points dropped by the filter processor", &label, 1);
+    JG_TRY(jg_filter_rules_init(&f->rules, in->config, err));
+    return jg_filter_metric_rules_init(&f->metric_rules, in->config, err);
 }
 
 static void filter_destroy(void *self)
 {
     jg_filter_rules_done(&((filter *)self)->rules);
+    jg_filter_rules_done(&((filter *)self)->metric_rules);
 }
 
 const jaeger_component_type jg_processor_filter = {
     .size = sizeof(jaeger_component_type),
     .name = "filter",
-    .doc = "drops resources, scopes, spans and span events by conditions",
+    .doc = "drops resources, scopes, spans, span events, metrics and data points by conditions",
     .kind = JAEGER_PROCESSOR,
-    .takes = JAEGER_TRACES,
-    .gives = JAEGER_TRACES,
+    .takes = JAEGER_TRACES | JAEGER_METRICS,
+    .gives = JAEGER_TRACES | JAEGER_METRICS,
     .fields = jg_filter_fields,
     .config_size = sizeof(jg_filter_config),
     .state_size = sizeof(filter),

@@ -8,9 +8,9 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "core/limits.h"
+#include "core/regex.h"
 #include "core/str.h"
 #include "model/value_text.h"
-#include "core/regex.h"
 
 enum { MATCH_UNSET, MATCH_STRICT, MATCH_REGEXP };
 
@@ -49,7 +49,7 @@ typedef struct pair_tests {
 
 struct jg_choice {
     bool is_regexp;
-    tests services, span_names, span_kinds;
+    tests services, span_names, span_kinds, metric_names;
     pair_tests attributes, resources;
     struct library_test {
         text_test name, version;
@@ -124,6 +124,7 @@ static jaeger_status make(jg_choice *m, const jg_choice_config *config, jaeger_e
     JG_TRY(make_tests(m, &config->services, &m->services, err));
     JG_TRY(make_tests(m, &config->span_names, &m->span_names, err));
     JG_TRY(make_tests(m, &config->span_kinds, &m->span_kinds, err));
+    JG_TRY(make_tests(m, &config->metric_names, &m->metric_names, err));
     JG_TRY(make_pairs(m, &config->attributes, &m->attributes, err));
     JG_TRY(make_pairs(m, &config->resources, &m->resources, err));
     return make_libraries(m, &config->libraries, err);
@@ -138,10 +139,10 @@ jaeger_status jg_choice_new(const jg_choice_config *c, const char *path, jg_choi
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
                        "%s: error unrecognized match_type: '', valid types are: [regexp strict]", path);
     if (!c->services.count && !c->span_names.count && !c->span_kinds.count && !c->attributes.count &&
-        !c->resources.count && !c->libraries.count)
+        !c->resources.count && !c->libraries.count && !c->metric_names.count)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
                        "%s: at least one of \"services\", \"span_names\", \"attributes\", \"libraries\", "
-                       "\"resources\" or \"span_kinds\" must be specified",
+                       "\"resources\", \"span_kinds\" or \"metric_names\" must be specified",
                        path);
     jaeger_arena *arena = jaeger_arena_new(JG_YAML_ARENA_BYTES_MAX);
     jg_choice *m = arena ? jg_arena_zalloc(arena, sizeof *m) : NULL;
@@ -179,6 +180,7 @@ void jg_choice_free(jg_choice *m)
     tests_done(&m->services);
     tests_done(&m->span_names);
     tests_done(&m->span_kinds);
+    tests_done(&m->metric_names);
     pairs_done(&m->attributes);
     pairs_done(&m->resources);
     for (size_t i = 0; i < m->library_count; i++) {
@@ -277,6 +279,13 @@ bool jg_choice_takes(const jg_choice *m, const jaeger_span *span)
            all_match(m, &m->attributes, jaeger_span_attrs(span));
 }
 
+bool jg_choice_takes_metric(const jg_choice *m, const jg_metric_point *metric)
+{
+    const jaeger_span_group group = {.resource = metric->resource};
+    return any_matches(m, &m->metric_names, metric->name) &&
+           all_match(m, &m->resources, jaeger_resource_attrs(&group));
+}
+
 /* ---- keys ---- */
 
 static const jaeger_field pair_fields[] = {{.name = "key",
@@ -339,5 +348,24 @@ const jaeger_field jg_choice_fields[] = {
      .kind = JAEGER_FIELD_NODE,
      AT(log_severity_number),
      .doc = "accepted; for logs"},
-    {.name = "metric_names", .kind = JAEGER_FIELD_NODE, AT(metric_names), .doc = "accepted; for metrics"},
+    {.name = "metric_names",
+     .kind = JAEGER_FIELD_STRS,
+     AT(metric_names),
+     .doc = "of metrics: the name is one of these"},
+    {0}};
+
+const jaeger_field jg_metric_choice_fields[] = {
+    {.name = "match_type",
+     .kind = JAEGER_FIELD_ENUM,
+     AT(match_type),
+     .choices = "|strict|regexp",
+     .doc = "how texts are compared"},
+    {.name = "regexp", .kind = JAEGER_FIELD_NODE, AT(regexp), .doc = "accepted for compatibility"},
+    {.name = "metric_names", .kind = JAEGER_FIELD_STRS, AT(metric_names), .doc = "the name is one of these"},
+    {.name = "resource_attributes",
+     .kind = JAEGER_FIELD_LIST,
+     AT(resources),
+     .sub = pair_fields,
+     .sub_size = sizeof(match_pair),
+     .doc = "resource attributes that must all be there"},
     {0}};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From the keys of the filter processor to conditions. Three styles exclude each other: trace_conditions
- * (contexts are inferred or named), traces (one list a context), spans (match blocks).
+ * From the keys of the filter processor to conditions. Three styles exclude each other, for each signal:
+ * trace_conditions (contexts are inferred or named), traces (one list a context), spans (match blocks).
  */
 #include "processors/filter/rules.h"
 
@@ -68,15 +68,24 @@ static const jaeger_field group_fields[] = {{.name = "context",
                                              .doc = "conditions"},
                                             {0}};
 
-static jaeger_status add_group(jg_filter_pass *pass, const jaeger_config *node, jaeger_error *err)
+/* @param infer JG_OTTL_INFER or JG_OTTL_INFER_METRIC: of which signal */
+static bool is_context_of(jg_ottl_context infer, jg_ottl_context context)
+{
+    return context <= JG_OTTL_SCOPE || (context >= JG_OTTL_METRIC) == (infer == JG_OTTL_INFER_METRIC);
+}
+
+static jaeger_status add_group(jg_filter_pass *pass, const jaeger_config *node, jg_ottl_context infer,
+                               jaeger_error *err)
 {
     group_config group;
-    jg_ottl_context context = JG_OTTL_INFER;
+    jg_ottl_context context = infer;
     JG_TRY(jaeger_config_bind(node, group_fields, &group, err));
-    if (group.context.len && !jg_ottl_context_from_text(group.context, &context))
+    if (group.context.len &&
+        (!jg_ottl_context_from_text(group.context, &context) || !is_context_of(infer, context)))
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
-                       "%s: unknown context \"%.*s\", valid: resource, scope, span, spanevent",
-                       jaeger_config_path(node), JAEGER_STR_ARGS(group.context));
+                       "%s: unknown context \"%.*s\", valid: resource, scope, %s", jaeger_config_path(node),
+                       JAEGER_STR_ARGS(group.context),
+                       infer == JG_OTTL_INFER ? "span, spanevent" : "metric, datapoint");
     if (jaeger_config_kind(group.conditions) != JAEGER_CONFIG_LIST)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "%s: conditions must be a list",
                        jaeger_config_path(node));
@@ -87,9 +96,9 @@ static jaeger_status add_group(jg_filter_pass *pass, const jaeger_config *node, 
     return JAEGER_OK;
 }
 
-static jaeger_status make_new(jg_filter_rules *rules, const jg_filter_config *c, jaeger_error *err)
+static jaeger_status make_new(jg_filter_rules *rules, const jaeger_config *list, int mode,
+                              jg_ottl_context infer, jaeger_error *err)
 {
-    const jaeger_config *list = c->trace_conditions;
     size_t n = jaeger_config_count(list), groups = 0;
     if (jaeger_config_kind(list) != JAEGER_CONFIG_LIST)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "%s: invalid type, expected: array",
@@ -102,11 +111,11 @@ static jaeger_status make_new(jg_filter_rules *rules, const jg_filter_config *c,
             "%s: configuring multiple configuration styles is not supported, please use only Basic "
             "configuration or only Advanced configuration",
             jaeger_config_path(list));
-    JG_TRY(make_passes(rules, groups ? groups : 1, c->error_mode, err));
+    JG_TRY(make_passes(rules, groups ? groups : 1, mode, err));
     for (size_t i = 0; i < n; i++) {
         const jaeger_config *node = jaeger_config_at(list, i, NULL);
-        JG_TRY(groups ? add_group(&rules->passes[i], node, err)
-                      : add_text(&rules->passes[0], node, JG_OTTL_INFER, err));
+        JG_TRY(groups ? add_group(&rules->passes[i], node, infer, err)
+                      : add_text(&rules->passes[0], node, infer, err));
     }
     return JAEGER_OK;
 }
@@ -148,11 +157,41 @@ jaeger_status jg_filter_rules_init(jg_filter_rules *rules, const jg_filter_confi
                        "cannot use context inferred trace conditions \"trace_conditions\" and the settings "
                        "\"traces.resource\", \"traces.span\", \"traces.spanevent\" at the same time");
     if (jaeger_config_kind(c->trace_conditions) != JAEGER_CONFIG_NULL)
-        return make_new(rules, c, err);
+        return make_new(rules, c->trace_conditions, c->error_mode, JG_OTTL_INFER, err);
     if (traces)
         return make_old(rules, c, err);
     JG_TRY(jg_choice_new(&c->spans.include, "spans::include", &rules->include, err));
     return jg_choice_new(&c->spans.exclude, "spans::exclude", &rules->exclude, err);
+}
+
+jaeger_status jg_filter_metric_rules_init(jg_filter_rules *rules, const jg_filter_config *c,
+                                          jaeger_error *err)
+{
+    const struct jg_filter_metrics *m = &c->metrics;
+    bool lists = m->resource.count || m->metric.count || m->datapoint.count;
+    bool blocks = m->include.enabled || m->exclude.enabled;
+    *rules = (jg_filter_rules){0};
+    if (lists && blocks)
+        return jg_fail(
+            err, JAEGER_INVALID_ARGUMENT,
+            "cannot use \"metrics.resource\", \"metrics.metric\", \"metrics.datapoint\" and the settings "
+            "\"metrics.include\", \"metrics.exclude\" at the same time");
+    if (jaeger_config_count(c->metric_conditions) && (lists || blocks))
+        return jg_fail(
+            err, JAEGER_INVALID_ARGUMENT,
+            "cannot use context inferred metric conditions \"metric_conditions\" and the settings of "
+            "\"metrics\" at the same time");
+    if (jaeger_config_kind(c->metric_conditions) != JAEGER_CONFIG_NULL)
+        return make_new(rules, c->metric_conditions, c->error_mode, JG_OTTL_INFER_METRIC, err);
+    if (lists) {
+        JG_TRY(make_passes(rules, 1, c->error_mode, err));
+        jg_filter_pass *pass = &rules->passes[0];
+        JG_TRY(add_list(pass, &m->resource, JG_OTTL_RESOURCE, "metrics::resource", err));
+        JG_TRY(add_list(pass, &m->metric, JG_OTTL_METRIC, "metrics::metric", err));
+        return add_list(pass, &m->datapoint, JG_OTTL_DATAPOINT, "metrics::datapoint", err);
+    }
+    JG_TRY(jg_choice_new(&m->include, "metrics::include", &rules->include, err));
+    return jg_choice_new(&m->exclude, "metrics::exclude", &rules->exclude, err);
 }
 
 void jg_filter_rules_done(jg_filter_rules *rules)
@@ -196,6 +235,31 @@ static const jaeger_field spans_fields[] = {{.name = "include",
                                              .doc = "drop these spans"},
                                             {0}};
 
+#define METRICS(member) .offset = offsetof(struct jg_filter_metrics, member)
+static const jaeger_field metrics_fields[] = {
+    {.name = "resource",
+     .kind = JAEGER_FIELD_STRS,
+     METRICS(resource),
+     .doc = "conditions that drop a resource with its metrics"},
+    {.name = "metric", .kind = JAEGER_FIELD_STRS, METRICS(metric), .doc = "conditions that drop a metric"},
+    {.name = "datapoint",
+     .kind = JAEGER_FIELD_STRS,
+     METRICS(datapoint),
+     .doc = "conditions that drop a data point"},
+    {.name = "include",
+     .kind = JAEGER_FIELD_OPTIONAL_N,
+     METRICS(include),
+     .sub = jg_metric_choice_fields,
+     .sub_size = sizeof(jg_choice_config),
+     .doc = "keep only these metrics"},
+    {.name = "exclude",
+     .kind = JAEGER_FIELD_OPTIONAL_N,
+     METRICS(exclude),
+     .sub = jg_metric_choice_fields,
+     .sub_size = sizeof(jg_choice_config),
+     .doc = "drop these metrics"},
+    {0}};
+
 #define AT(member) .offset = offsetof(jg_filter_config, member)
 #define OTHER(key, the_doc)                                                                                  \
     {                                                                                                        \
@@ -225,10 +289,15 @@ const jaeger_field jg_filter_fields[] = {
      .sub = spans_fields,
      .sub_size = sizeof(struct jg_filter_spans),
      .doc = "match blocks"},
-    OTHER(metric_conditions, "accepted; for metrics, which no pipeline carries"),
+    OTHER(metric_conditions, "the same for metrics, with the contexts metric and datapoint"),
+    {.name = "metrics",
+     .kind = JAEGER_FIELD_BLOCK,
+     AT(metrics),
+     .sub = metrics_fields,
+     .sub_size = sizeof(struct jg_filter_metrics),
+     .doc = "OTTL conditions by context, or match blocks"},
     OTHER(log_conditions, "accepted; for logs, which no pipeline carries"),
     OTHER(profile_conditions, "accepted; for profiles, which no pipeline carries"),
-    OTHER(metrics, "accepted; for metrics, which no pipeline carries"),
     OTHER(logs, "accepted; for logs, which no pipeline carries"),
     OTHER(profiles, "accepted; for profiles, which no pipeline carries"),
     {0}};
