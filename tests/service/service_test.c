@@ -201,7 +201,7 @@ static void *push(void *arg)
     do {
         jaeger_call call = JAEGER_CALL_INIT;
         status = jaeger_service_consume(shared, "traces", batch_of_one(), &call);
-        *taken += status == JAEGER_OK;
+        __atomic_add_fetch(taken, status == JAEGER_OK, __ATOMIC_RELAXED);
     } while (status == JAEGER_OK);
     assert_int_equal(status, JAEGER_FAILED_PRECONDITION);
     return NULL;
@@ -221,7 +221,8 @@ static void stop_waits_for_those_inside(void **state)
     assert_ok(jaeger_service_start(shared, &err));
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, push, &taken[i]), 0);
-    (void)usleep(20000);
+    for (int i = 0; i < 20000 && !__atomic_load_n(&taken[i % 2], __ATOMIC_RELAXED); i++)
+        (void)usleep(1000);
     jaeger_service_stop(shared, 5000000000);
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
