@@ -30,10 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)!jg_os_read_msearch(json, hits, &partial, &call);
     (void)!jg_os_read_buckets(json, "traceIDs", take_bucket, &names, &partial, &call);
     jg_os_bulk bulk;
-    jg_os_bulk_init(&bulk, 4096);
+    (void)jg_os_bulk_init(&bulk, false, 4096, 4096);
     for (uint32_t i = 0; i < 3; i++)
-        jg_os_bulk_put(&bulk, JAEGER_STR("i"), JAEGER_STR("1"), JAEGER_STR("{}"), i);
-    (void)!jg_os_bulk_read(&bulk, json, (jg_os_refusals){0}, &call.error);
+        jg_os_bulk_add(&bulk, i);
+    (void)!jg_os_bulk_read(&bulk, 0, bulk.count, json, (jg_os_documents){0}, &call.error);
     jg_os_bulk_done(&bulk);
     const jg_http_answer answer = {.status = 400, .body = {.data = (uint8_t *)data, .len = size}};
     (void)jg_os_fail(&answer, "x", &call.error);

@@ -209,6 +209,47 @@ static void whole_answers_that_fail_fail_the_write(void **state)
     }
 }
 
+/** A cluster that takes only requests of one document; `user`: how many it has taken. */
+static void take_one(fake_node *node, jg_http_request *request, jg_http_reply *reply)
+{
+    int *taken = node->user;
+    size_t lines = 0;
+    for (size_t i = 0; i < request->body.len; i++)
+        lines += request->body.ptr[i] == '\n';
+    if (!jg_str_is(request->path, "/_bulk")) {
+        jg_http_send(reply, 200, "application/json",
+                     jg_str_is(request->path, "/") ? jg_str(version) : JAEGER_STR("{\"acknowledged\":true}"));
+    } else if (lines > 2 || memmem(request->body.ptr, request->body.len, "huge", 4)) {
+        jg_http_send(reply, 413, "text/plain", JAEGER_STR("too large"));
+    } else {
+        (void)__atomic_fetch_add(taken, 1, __ATOMIC_SEQ_CST);
+        jg_http_send(reply, 200, "application/json", JAEGER_STR(ITEMS(OK1)));
+    }
+}
+
+static void requests_that_are_too_large_are_sent_in_parts(void **state)
+{
+    (void)state;
+    fixture f = {0};
+    script s = {0};
+    int taken = 0;
+    start(&f, &s, "");
+    f.node.user = &taken;
+    f.node.answer = take_one;
+    assert_ok(write_two(&f));
+    assert_int_equal(taken, 3);
+    jaeger_builder *b = jaeger_builder_new(1u << 20);
+    jaeger_batch *batch;
+    jaeger_builder_resource(b, (jaeger_str){0});
+    jaeger_builder_scope(b, (jaeger_str){0}, (jaeger_str){0}, (jaeger_str){0});
+    jaeger_builder_span(b, &(jaeger_span_start){.trace_id = {9}, .span_id = {9}, .name = JAEGER_STR("huge")});
+    assert_ok(jaeger_builder_finish(b, &batch, NULL));
+    jaeger_builder_free(b);
+    assert_int_equal(f.storage.driver->write(f.storage.self, batch, &f.call), JAEGER_INVALID_ARGUMENT);
+    assert_non_null(strstr(f.call.error.message, "larger than the cluster takes"));
+    stop(&f);
+}
+
 static void a_cluster_that_is_down_is_waited_for(void **state)
 {
     (void)state;
@@ -260,6 +301,7 @@ int main(void)
         cmocka_unit_test(a_conflict_of_fields_is_tried_with_nested_tags),
         cmocka_unit_test(what_is_refused_for_good_is_reported_or_dropped),
         cmocka_unit_test(whole_answers_that_fail_fail_the_write),
+        cmocka_unit_test(requests_that_are_too_large_are_sent_in_parts),
         cmocka_unit_test(a_cluster_that_is_down_is_waited_for),
         cmocka_unit_test(open_goes_on_without_a_cluster_but_not_with_a_wrong_one),
     };

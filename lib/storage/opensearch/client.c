@@ -203,14 +203,20 @@ jaeger_status jg_os_send(jg_os_client *client, const jg_os_request *request, jg_
         ret->body.max = JG_OS_ANSWER_BYTES_MAX;
     JG_TRY(jaeger_call_check(call));
     JG_TRY(put_authorization(client, call, &authorization, &call->error));
-    const jaeger_pair header = {JAEGER_STR("Authorization"), jg_buf_view(&authorization)};
+    jaeger_pair headers[2];
+    size_t header_count = 0;
+    if (authorization.len)
+        headers[header_count++] = (jaeger_pair){JAEGER_STR("Authorization"), jg_buf_view(&authorization)};
+    if (request->is_gzip)
+        headers[header_count++] = (jaeger_pair){JAEGER_STR("Content-Encoding"), JAEGER_STR("gzip")};
     const jg_http_client_request http = {
         .method = request->method,
         .path = request->path,
         .body = request->body,
         .content_type = request->lines ? "application/x-ndjson" : "application/json", /* also of nothing */
-        .headers = &header,
-        .header_count = authorization.len != 0};
+        .plain = request->is_gzip,
+        .headers = headers,
+        .header_count = header_count};
     jaeger_status status = JAEGER_UNAVAILABLE;
     size_t count = __atomic_load_n(&client->node_count, __ATOMIC_ACQUIRE);
     uint64_t tried = 0;

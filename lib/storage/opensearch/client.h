@@ -61,8 +61,9 @@ typedef struct jg_os_request {
     const char *method; /* NULL: POST */
     const char *path;   /* with a leading slash, escaped; with the query string */
     jaeger_str body;
-    bool lines; /* the body is newline-delimited JSON, else JSON */
-    bool once;  /* not safe to repeat: no other node is tried once it may have been received */
+    bool lines;   /* the body is newline-delimited JSON, else JSON */
+    bool is_gzip; /* the body is compressed already, else it is as the configuration says */
+    bool once;    /* not safe to repeat: no other node is tried once it may have been received */
 } jg_os_request;
 
 /** For JG_CLEANUP. */

@@ -63,6 +63,17 @@ void jg_os_put_graph(jg_buf *out, uint64_t time_unix_ns, const jaeger_dependenci
     jg_json_end(&j);
 }
 
+typedef struct graph_document {
+    jaeger_str index, id, document;
+} graph_document;
+
+static void put_graph_document(void *self, jg_os_body *body, uint64_t tag)
+{
+    const graph_document *d = self;
+    (void)tag;
+    jg_os_body_put(body, d->index, d->id, d->document);
+}
+
 static jaeger_status write_graph(jg_os_store *store, uint64_t start, uint64_t end,
                                  const jaeger_dependencies *links, jaeger_call *call)
 {
@@ -71,14 +82,17 @@ static jaeger_status write_graph(jg_os_store *store, uint64_t start, uint64_t en
     char id[64];
     int len = snprintf(id, sizeof id, "calls-%llu-%llu", (unsigned long long)(start / JG_NS_PER_S),
                        (unsigned long long)((end - start) / JG_NS_PER_S));
-    jg_os_bulk_init(&bulk, DOCUMENT_BYTES + 4096);
+    bool ok = jg_os_bulk_init(&bulk, store->config->client.http_compression,
+                              store->config->bulk_processing.max_bytes, DOCUMENT_BYTES);
     bulk.refresh = (jg_os_refresh)store->config->bulk_processing.refresh;
     jg_os_put_write_index(&index, &store->index[JG_OS_DEPENDENCIES], start);
     jg_os_put_graph(&document, start, links);
-    if (!jg_buf_ok(&document) || !jg_buf_ok(&index))
+    if (!ok || !jg_buf_ok(&document) || !jg_buf_ok(&index))
         return jg_fail_oom(&call->error);
-    jg_os_bulk_put(&bulk, jg_buf_view(&index), (jaeger_str){id, (size_t)len}, jg_buf_view(&document), 0);
-    JG_TRY(jg_os_bulk_send(&bulk, store->client, (jg_os_refusals){0}, call));
+    graph_document d = {jg_buf_view(&index), {id, (size_t)len}, jg_buf_view(&document)};
+    jg_os_bulk_add(&bulk, 0);
+    JG_TRY(jg_os_bulk_send(&bulk, store->client, (jg_os_documents){.put = put_graph_document, .self = &d},
+                           call));
     if (bulk.refused_count)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT, "the cluster refused a document: %s",
                        bulk.reason);

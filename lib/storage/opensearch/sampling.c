@@ -19,7 +19,6 @@
 #include "wire/rfc3339.h"
 #include <stdlib.h>
 
-#define BULK_BYTES_MAX     (64u << 20)
 #define DOCUMENT_BYTES_MAX (32u << 20) /* probabilities of some 200,000 operations */
 #define BODY_BYTES_MAX     4096u
 #define LATEST_SETS        4u /* read: their times may be equal in the index, which keeps milliseconds */
@@ -109,71 +108,70 @@ static void put_probabilities(jg_buf *out, uint64_t time_unix_ns, jaeger_str hos
     jg_json_end(&j);
 }
 
-/** Adds one document to a bulk request. */
+/** Documents of one call, which are items or all probabilities together. */
 typedef struct writing {
     jg_os_store *store;
-    jg_os_bulk bulk;
+    uint64_t time_unix_ns;
+    jaeger_str host;
+    const jaeger_throughput *throughput;
+    const jaeger_probability *probabilities;
+    size_t probability_count;
     jg_buf document, index;
 } writing;
 
-static void begin_writing(writing *w, jg_os_store *store, uint64_t time_unix_ns)
+static void put_document(void *self, jg_os_body *body, uint64_t tag)
 {
-    *w = (writing){
-        .store = store, .document = JG_BUF_INIT(DOCUMENT_BYTES_MAX), .index = JG_BUF_INIT(BODY_BYTES_MAX)};
-    jg_os_bulk_init(&w->bulk, BULK_BYTES_MAX + DOCUMENT_BYTES_MAX);
-    w->bulk.refresh = (jg_os_refresh)store->config->bulk_processing.refresh;
-    jg_os_put_write_index(&w->index, &store->index[JG_OS_SAMPLING], time_unix_ns);
+    writing *w = self;
+    jg_buf_clear(&w->document);
+    if (w->throughput)
+        put_throughput(&w->document, w->time_unix_ns, &w->throughput[tag]);
+    else
+        put_probabilities(&w->document, w->time_unix_ns, w->host, w->probabilities, w->probability_count);
+    body->failed |= !jg_buf_ok(&w->document);
+    jg_os_body_put(body, jg_buf_view(&w->index), (jaeger_str){0}, jg_buf_view(&w->document));
 }
 
-static void end_writing(writing *w)
+static jaeger_status send_all(writing *w, jg_os_bulk *bulk, size_t count, jaeger_call *call)
 {
-    jg_os_bulk_done(&w->bulk);
-    jg_buf_done(&w->document);
-    jg_buf_done(&w->index);
-}
-
-static jaeger_status flush(writing *w, jaeger_call *call)
-{
-    JG_TRY(jg_os_bulk_send(&w->bulk, w->store->client, (jg_os_refusals){0}, call));
-    if (w->bulk.refused_count)
+    jg_os_put_write_index(&w->index, &w->store->index[JG_OS_SAMPLING], w->time_unix_ns);
+    for (size_t i = 0; i < count; i++)
+        jg_os_bulk_add(bulk, i);
+    if (!jg_buf_ok(&w->index))
+        return jg_fail_oom(&call->error);
+    JG_TRY(jg_os_bulk_send(bulk, w->store->client, (jg_os_documents){.put = put_document, .self = w}, call));
+    if (bulk->refused_count)
         return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
-                       "the cluster refused %zu sampling documents: %s", w->bulk.refused_count,
-                       w->bulk.reason);
-    jg_os_bulk_clear(&w->bulk);
+                       "the cluster refused %zu sampling documents: %s", bulk->refused_count, bulk->reason);
     return JAEGER_OK;
 }
 
-static jaeger_status add_document(writing *w, jaeger_call *call)
+static jaeger_status write_documents(writing *w, size_t count, jaeger_call *call)
 {
-    if (!jg_buf_ok(&w->document) || !jg_buf_ok(&w->index))
-        return jg_fail_oom(&call->error);
-    jg_os_bulk_put(&w->bulk, jg_buf_view(&w->index), (jaeger_str){0}, jg_buf_view(&w->document), 0);
-    jg_buf_clear(&w->document);
-    return w->bulk.body.len > w->store->config->bulk_processing.max_bytes ? flush(w, call) : JAEGER_OK;
+    const jg_os_config *config = w->store->config;
+    jg_os_bulk bulk;
+    w->document = JG_BUF_INIT(DOCUMENT_BYTES_MAX);
+    w->index = JG_BUF_INIT(BODY_BYTES_MAX);
+    bool ok = jg_os_bulk_init(&bulk, config->client.http_compression, config->bulk_processing.max_bytes,
+                              DOCUMENT_BYTES_MAX);
+    bulk.refresh = (jg_os_refresh)config->bulk_processing.refresh;
+    jaeger_status status = ok ? send_all(w, &bulk, count, call) : jg_fail_oom(&call->error);
+    jg_os_bulk_done(&bulk);
+    jg_buf_done(&w->document);
+    jg_buf_done(&w->index);
+    return status;
 }
 
 static jaeger_status insert_throughput(void *self, uint64_t time_unix_ns, const jaeger_throughput *items,
                                        size_t n, jaeger_call *call)
 {
-    writing w;
+    writing w = {.store = self, .time_unix_ns = time_unix_ns, .throughput = items};
     JG_TRY(jg_os_store_ready_for(self, JG_OS_SAMPLING, call));
-    begin_writing(&w, self, time_unix_ns);
-    jaeger_status status = JAEGER_OK;
-    for (size_t i = 0; i < n && status == JAEGER_OK; i++) {
-        put_throughput(&w.document, time_unix_ns, &items[i]);
-        status = add_document(&w, call);
-    }
-    if (status == JAEGER_OK)
-        status = flush(&w, call);
-    end_writing(&w);
-    return status;
+    return n ? write_documents(&w, n, call) : JAEGER_OK;
 }
 
 static jaeger_status insert_probabilities(void *self, jaeger_str host, const jaeger_probability *items,
                                           size_t n, jaeger_call *call)
 {
-    writing w;
-    uint64_t now = jg_clock_unix_ns();
     JG_TRY(jg_os_store_ready_for(self, JG_OS_SAMPLING, call));
     jaeger_probability *sorted = jaeger_arena_alloc(call->arena, (n + 1) * sizeof *sorted);
     if (!sorted)
@@ -181,13 +179,12 @@ static jaeger_status insert_probabilities(void *self, jaeger_str host, const jae
     for (size_t i = 0; i < n; i++)
         sorted[i] = items[i];
     qsort(sorted, n, sizeof *sorted, by_names);
-    begin_writing(&w, self, now);
-    put_probabilities(&w.document, now, host, sorted, n);
-    jaeger_status status = add_document(&w, call);
-    if (status == JAEGER_OK)
-        status = flush(&w, call);
-    end_writing(&w);
-    return status;
+    writing w = {.store = self,
+                 .time_unix_ns = jg_clock_unix_ns(),
+                 .host = host,
+                 .probabilities = sorted,
+                 .probability_count = n};
+    return write_documents(&w, 1, call);
 }
 
 /* ---- reading: parts ---- */

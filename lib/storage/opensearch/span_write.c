@@ -368,17 +368,13 @@ void jg_os_put_span(jg_os_span_writer *w, jg_buf *out, const jaeger_span *span)
     jg_buf_byte(out, '}');
 }
 
-size_t jg_os_span_id(char out[JG_OS_ID_BYTES], const jaeger_span *span, jaeger_str document)
+jaeger_str jg_os_span_id(char out[JG_OS_ID_BYTES], const jaeger_span *span)
 {
-    char hash[24];
-    int len = snprintf(hash, sizeof hash, "%llx",
-                       (unsigned long long)jg_fnv1a_64(JG_FNV1A_64_START, document.ptr, document.len));
     jg_hex_encode(span->trace_id, 16, out);
     out[32] = '_';
     jg_hex_encode(span->span_id, 8, out + 33);
     out[49] = '_';
-    memcpy(out + 50, hash, (size_t)len);
-    return 50 + (size_t)len;
+    return (jaeger_str){out, JG_OS_ID_BYTES};
 }
 
 /* ---- services ---- */

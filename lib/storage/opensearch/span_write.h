@@ -56,9 +56,10 @@ jg_os_span_writer *jg_os_span_writer_new(const jg_os_tag_choice *choice);
 void jg_os_span_writer_free(jg_os_span_writer *writer);
 /** Append the document of `span`. Ask jg_buf_ok(out). The batch must live until the writer is freed. */
 void jg_os_put_span(jg_os_span_writer *writer, jg_buf *out, const jaeger_span *span);
-/** "<trace id>_<span id>_<FNV-1a of the document>": the same span again is the same document. */
-#define JG_OS_ID_BYTES (32 + 1 + 16 + 1 + 16)
-size_t jg_os_span_id(char out[JG_OS_ID_BYTES], const jaeger_span *span, jaeger_str document);
+/** "<trace id>_<span id>_": the FNV-1a of the document follows, so that the same span again is the same
+ * document. */
+#define JG_OS_ID_BYTES (32 + 1 + 16 + 1)
+jaeger_str jg_os_span_id(char out[JG_OS_ID_BYTES], const jaeger_span *span);
 /** Id and document of a service and operation. */
 uint64_t jg_os_service_hash(jaeger_str service, jaeger_str operation);
 void jg_os_put_service(jg_buf *out, jaeger_str service, jaeger_str operation);

@@ -15,6 +15,7 @@
 
 #define OPEN_TIMEOUT_NS (5 * JG_NS_PER_S) /* a cluster that does not answer at start is asked again later */
 #define BULK_BYTES_MAX  (100u << 20)      /* http.max_content_length of both engines */
+#define WORKERS_MAX     64u               /* as many writes block at once: JG_WORKERS_MAX */
 #define DOC_COUNT_MAX   10000u            /* index.max_result_window */
 
 /** With tokens that only callers have, nothing can be asked at start. */
@@ -38,6 +39,9 @@ jaeger_status jg_os_validate(const void *config, jaeger_error *err)
     if (c->bulk_processing.max_bytes < 1024 || c->bulk_processing.max_bytes > BULK_BYTES_MAX)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "bulk_processing.max_bytes must be from 1024 to %u",
                        BULK_BYTES_MAX);
+    if (c->bulk_processing.workers > WORKERS_MAX)
+        return jg_fail(err, JAEGER_INVALID_ARGUMENT, "bulk_processing.workers must be at most %u",
+                       WORKERS_MAX);
     if (!c->max_doc_count || c->max_doc_count > DOC_COUNT_MAX)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "max_doc_count must be from 1 to %u", DOC_COUNT_MAX);
     const jg_os_job_config *job = &c->dependencies_job;
@@ -72,6 +76,7 @@ jaeger_status jg_os_store_open(jg_os_store *store, const jg_os_config *config, c
     JG_TRY(jg_os_validate(config, err));
     *store = (jg_os_store){.config = config, .log = log};
     (void)pthread_mutex_init(&store->ready_mutex, NULL);
+    jg_os_writers_open(store);
     store->refused = jg_metrics_counter(metrics, "jaeger_search_refused_documents",
                                         "Documents that the cluster will never take", NULL, 0);
     store->partial = jg_metrics_counter(metrics, "jaeger_search_partial_answers",
@@ -85,6 +90,7 @@ jaeger_status jg_os_store_open(jg_os_store *store, const jg_os_config *config, c
 void jg_os_store_close(jg_os_store *store)
 {
     jg_os_job_stop(store);
+    jg_os_writers_close(store);
     jg_os_client_free(store->client);
     jg_os_tag_choice_done(&store->choice);
     jg_free(store->services_known);
@@ -248,9 +254,9 @@ typedef __typeof__(((jg_os_config *)0)->bulk_processing) bulk_config;
 static const jaeger_field bulk_fields[] = {
     BULK(max_bytes, "max_bytes", JAEGER_FIELD_U64, .fallback = "5000000", .doc = "of one request"),
     BULK(flush_interval_ns, "flush_interval", JAEGER_FIELD_DURATION, .fallback = "200ms",
-         .doc = "accepted: every write is sent at once and answered with the cluster's answer"),
+         .doc = "accepted: a write waits only for those before it"),
     BULK(workers, "workers", JAEGER_FIELD_U64, .fallback = "1",
-         .doc = "accepted: each write is its own worker"),
+         .doc = "requests on their way at once; writes that come meanwhile share the next one"),
     BULK(refresh, "refresh", JAEGER_FIELD_ENUM, .fallback = "none", .choices = "none|now|wait_for",
          .doc = "ours: whether a written span can be found at once; now costs the cluster much"),
     BULK(max_actions, "max_actions", JAEGER_FIELD_U64, .fallback = "1000", .doc = "accepted"),

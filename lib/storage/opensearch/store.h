@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The state of one `opensearch` or `elasticsearch` backend, and the slots of its driver.
  *
- * Files: client (requests), index (names), templates; span_write and bulk (writing); query_body, query_filter
- * (questions), reply, span_read (answers); write, traces, search, names (the slots); sampling, state
- * (adaptive sampling and leases); graph_read, graph_count, graph_job (the service graph); admin (what the
- * tools do with indices).
+ * Files: client (requests), index (names), templates; span_write, bulk_body, bulk and share (writing);
+ * query_body, query_filter (questions), reply, span_read (answers); write, traces, search, names (the slots);
+ * sampling, state (adaptive sampling and leases); graph_read, graph_count, graph_job (the service graph);
+ * admin (what the tools do with indices).
  */
 #ifndef JG_STORAGE_OPENSEARCH_STORE_H
 #define JG_STORAGE_OPENSEARCH_STORE_H
@@ -12,6 +12,7 @@
 #include "core/metrics.h"
 #include "storage/opensearch/client.h"
 #include "storage/opensearch/index.h"
+#include "storage/opensearch/share.h"
 #include "storage/opensearch/span_write.h"
 #include <jaeger/storage.h>
 #include <pthread.h>
@@ -53,8 +54,12 @@ typedef struct jg_os_store {
     jg_os_client *client;
     jg_os_index index[JG_OS_KINDS];
     jg_os_tag_choice choice;
-    uint64_t *services_known;    /* atomics; see write.c */
-    uint64_t flight_bytes;       /* atomic */
+    uint64_t *services_known; /* atomics; see write.c */
+    uint64_t flight_bytes;    /* atomic */
+    size_t request_bytes;     /* atomic: bulk_processing.max_bytes, or less if the cluster takes less */
+    jg_os_share share;
+    struct jg_os_writer *idle_writers; /* guarded by writers_mutex */
+    pthread_mutex_t writers_mutex;
     bool ready;                  /* atomic: version known, templates of spans and services there */
     bool ready_for[JG_OS_KINDS]; /* atomic: template of that kind there */
     pthread_mutex_t ready_mutex; /* held while that is made so */
@@ -68,6 +73,9 @@ extern const jaeger_field jg_os_fields[];
 jaeger_status jg_os_store_open(jg_os_store *store, const jg_os_config *config, const jaeger_logger *log,
                                struct jg_metrics *metrics, jaeger_error *err) JG_MUST_CHECK;
 void jg_os_store_close(jg_os_store *store);
+/** What writes need, in write.c. */
+void jg_os_writers_open(jg_os_store *store);
+void jg_os_writers_close(jg_os_store *store);
 /** Before the first write: the version is known and the templates are there. Tried again until it is so. */
 jaeger_status jg_os_store_ready(jg_os_store *store, jaeger_call *call) JG_MUST_CHECK;
 /** The same before the first write of a kind that few need: dependencies, sampling. */

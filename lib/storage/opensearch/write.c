@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The slot `write`: the documents of a batch, in requests of at most bulk_processing.max_bytes, each answered
- * before the next. OK means that the cluster has accepted every document.
+ * The slot `write`: the documents of the batches that fly together (share.h), in requests of at most
+ * bulk_processing.max_bytes. OK means that the cluster has accepted every document of a batch.
  *
  * A service document is sent once a day and service, as the known ones say: a table of hashes in which a new
  * one overwrites the old one of its slot, so a lost entry costs one more document. A span that the cluster
@@ -20,12 +20,17 @@
 #include "wire/v1_tags.h"
 #include <stdio.h>
 
-#define NO_SPAN        UINT32_MAX  /* tag of a service document */
-#define REFUSED_LOGGED 5u          /* of one write, one by one */
+#define REFUSED_LOGGED 5u          /* of one flight, one by one */
 #define DOCUMENT_BYTES (32u << 20) /* one span; a batch of the receivers is smaller */
 #define MINUTE_NS      (60 * JG_NS_PER_S)
 #define SERVICE_TTL_NS (12 * 3600 * JG_NS_PER_S)
 #define MINUTES_MASK   0xfffffu /* of a known service: two years; the other bits are its hash */
+#define SENT_NOW       4096u    /* services that are noted as sent in this flight; a power of two */
+
+/* A tag: which ticket, what of it, and which of its spans. */
+#define TICKET_SHIFT 40u
+#define KIND_SHIFT   32u
+typedef enum tag_kind { SPAN, NESTED_SPAN, SERVICE } tag_kind;
 
 typedef struct name_at {
     uint64_t minute;
@@ -33,20 +38,18 @@ typedef struct name_at {
     uint64_t hash;
 } name_at;
 
-typedef struct writer {
+/** What one flight needs; kept for the next one. */
+typedef struct jg_os_writer {
+    struct jg_os_writer *next_idle;
     jg_os_store *store;
-    const jaeger_span *spans;
     jg_os_span_writer *docs;
     jg_os_bulk bulk;
     jg_buf document;
     name_at span_index, service_index;
-    uint64_t *sent; /* service hashes of this request, not yet known */
-    size_t sent_count, sent_cap;
-    uint32_t *again; /* spans to be sent with nested tags */
-    size_t again_count, again_cap;
-    size_t refused_count, logged;
-    char reason[400];
-    bool failed; /* out of memory */
+    uint64_t sent[SENT_NOW]; /* hashes of services, mixed with the number of the flight */
+    uint64_t flight;
+    jg_os_ticket *tickets[JG_OS_FLIGHT_TICKETS];
+    size_t ticket_count, logged;
 } writer;
 
 /* ---- names, by minute ---- */
@@ -65,11 +68,15 @@ static jaeger_str index_of(const jg_os_index *index, name_at *at, uint64_t unix_
 
 /* ---- services ---- */
 
-static bool is_known(const jg_os_store *store, uint64_t hash, uint64_t now_minute)
+static uint64_t *known_slot(const jg_os_store *store, uint64_t key)
 {
-    uint64_t seen =
-        __atomic_load_n(&store->services_known[hash & (JG_OS_SERVICES_KNOWN - 1)], __ATOMIC_RELAXED);
-    return (seen ^ hash) >> 20 == 0 && (seen & MINUTES_MASK) > now_minute;
+    return &store->services_known[key & (JG_OS_SERVICES_KNOWN - 1)];
+}
+
+static bool is_known(const jg_os_store *store, uint64_t key, uint64_t now_minute)
+{
+    uint64_t seen = __atomic_load_n(known_slot(store, key), __ATOMIC_RELAXED);
+    return (seen ^ key) >> 20 == 0 && (seen & MINUTES_MASK) > now_minute;
 }
 
 static uint64_t minute_now(void)
@@ -77,71 +84,82 @@ static uint64_t minute_now(void)
     return jg_clock_mono_ns() / MINUTE_NS & MINUTES_MASK;
 }
 
-static void know_sent(writer *w)
+/** Of service, operation and the index of that day. */
+static uint64_t service_key(writer *w, const jaeger_span *span)
 {
-    const jg_os_store *store = w->store;
-    uint64_t ttl_ns =
-        store->config->service_cache_ttl_ns ? store->config->service_cache_ttl_ns : SERVICE_TTL_NS;
-    uint64_t until = JG_MIN(minute_now() + ttl_ns / MINUTE_NS, MINUTES_MASK);
-    for (size_t i = 0; i < w->sent_count; i++)
-        __atomic_store_n(&store->services_known[w->sent[i] & (JG_OS_SERVICES_KNOWN - 1)],
-                         (w->sent[i] & ~(uint64_t)MINUTES_MASK) | until, __ATOMIC_RELAXED);
-    w->sent_count = 0;
+    (void)index_of(&w->store->index[JG_OS_SERVICES], &w->service_index, span->start_unix_ns);
+    jaeger_str service = jg_v1_service(span->group);
+    uint64_t key = jg_hash(service.ptr, service.len, w->service_index.hash);
+    return jg_hash(span->name.ptr, span->name.len, key);
 }
 
-static bool was_sent(const writer *w, uint64_t hash)
+/** @return false: its service need not be sent */
+static bool is_new_service(writer *w, const jaeger_span *span, uint64_t now_minute)
 {
-    for (size_t i = w->sent_count; i-- > 0;) /* those of neighbours are near the end */
-        if (w->sent[i] == hash)
-            return true;
-    return false;
-}
-
-static bool grow(void *array, size_t count, size_t *cap, size_t item_bytes)
-{
-    void *items;
-    if (count < *cap)
-        return true;
-    memcpy(&items, array, sizeof items);
-    size_t more = *cap ? 2 * *cap : 64;
-    if (!(items = jg_realloc(items, more * item_bytes)))
+    uint64_t key = service_key(w, span), mixed = key ^ w->flight << 12;
+    uint64_t *sent = &w->sent[key & (SENT_NOW - 1)];
+    if (is_known(w->store, key, now_minute) || *sent == mixed)
         return false;
-    memcpy(array, &items, sizeof items);
-    *cap = more;
+    *sent = mixed;
     return true;
 }
 
-static void put_service(writer *w, const jaeger_span *span)
+static void put_service(writer *w, jg_os_body *body, const jaeger_span *span)
 {
     char id[24];
     jaeger_str service = jg_v1_service(span->group);
     jaeger_str index = index_of(&w->store->index[JG_OS_SERVICES], &w->service_index, span->start_unix_ns);
-    uint64_t hash = jg_os_service_hash(service, span->name);
-    uint64_t key = jg_hash(&hash, sizeof hash, w->service_index.hash);
-    if (is_known(w->store, key, minute_now()) || was_sent(w, key))
-        return;
-    if (!grow(&w->sent, w->sent_count, &w->sent_cap, sizeof *w->sent)) {
-        w->failed = true;
-        return;
-    }
-    w->sent[w->sent_count++] = key;
+    int len = snprintf(id, sizeof id, "%llx", (unsigned long long)jg_os_service_hash(service, span->name));
     jg_buf_clear(&w->document);
     jg_os_put_service(&w->document, service, span->name);
-    int len = snprintf(id, sizeof id, "%llx", (unsigned long long)hash);
-    w->failed |= w->document.failed;
-    jg_os_bulk_put(&w->bulk, index, (jaeger_str){id, (size_t)len}, jg_buf_view(&w->document), NO_SPAN);
+    body->failed |= !jg_buf_ok(&w->document) || !jg_buf_ok(&w->service_index.name);
+    jg_os_body_put(body, index, (jaeger_str){id, (size_t)len}, jg_buf_view(&w->document));
 }
 
-static void put_span(writer *w, uint32_t at)
+/* ---- tags ---- */
+
+static uint64_t tag_of(size_t ticket, tag_kind kind, size_t span)
+{
+    return (uint64_t)ticket << TICKET_SHIFT | (uint64_t)kind << KIND_SHIFT | span;
+}
+
+static jg_os_ticket *ticket_of(const writer *w, uint64_t tag)
+{
+    return w->tickets[tag >> TICKET_SHIFT];
+}
+
+static tag_kind kind_of(uint64_t tag)
+{
+    return (tag_kind)(tag >> KIND_SHIFT & 0xff);
+}
+
+static const jaeger_span *span_of(const writer *w, uint64_t tag)
+{
+    return &jaeger_batch_spans(ticket_of(w, tag)->batch)[(uint32_t)tag];
+}
+
+/* ---- documents ---- */
+
+static void put_span(writer *w, jg_os_body *body, const jaeger_span *span, bool nested_only)
 {
     char id[JG_OS_ID_BYTES];
-    const jaeger_span *span = &w->spans[at];
     jaeger_str index = index_of(&w->store->index[JG_OS_SPANS], &w->span_index, span->start_unix_ns);
-    jg_buf_clear(&w->document);
-    jg_os_put_span(w->docs, &w->document, span);
-    jaeger_str document = jg_buf_view(&w->document);
-    w->failed |= w->document.failed;
-    jg_os_bulk_put(&w->bulk, index, (jaeger_str){id, jg_os_span_id(id, span, document)}, document, at);
+    if (w->docs->nested_only != nested_only) {
+        w->docs->nested_only = nested_only;
+        w->docs->group = NULL; /* its process is of the other kind */
+    }
+    body->failed |= !jg_buf_ok(&w->span_index.name);
+    jg_os_put_span(w->docs, jg_os_body_open(body, index, jg_os_span_id(id, span)), span);
+    jg_os_body_close(body);
+}
+
+static void put_document(void *self, jg_os_body *body, uint64_t tag)
+{
+    writer *w = self;
+    if (kind_of(tag) == SERVICE)
+        put_service(w, body, span_of(w, tag));
+    else
+        put_span(w, body, span_of(w, tag), kind_of(tag) == NESTED_SPAN);
 }
 
 /* ---- refusals ---- */
@@ -158,126 +176,234 @@ static bool is_about_fields(jaeger_str reason)
     return false;
 }
 
-static void take_refusal(void *self, const jg_os_item *item, jaeger_str lines, jaeger_str reason)
+static void log_refusal(writer *w, uint64_t tag, jaeger_str reason)
+{
+    const jaeger_span *span = span_of(w, tag);
+    char id[JG_OS_ID_BYTES];
+    if (w->logged++ >= REFUSED_LOGGED)
+        return;
+    jaeger_log(w->store->log, JAEGER_ERROR,
+               "the cluster refuses a document for good kind=%s id=%.*s reason=\"%.*s\"",
+               kind_of(tag) == SERVICE ? "service" : "span", JAEGER_STR_ARGS(jg_os_span_id(id, span)),
+               (int)JG_MIN(reason.len, 300u), reason.ptr ? reason.ptr : "");
+}
+
+static bool take_refusal(void *self, uint64_t *tag, jaeger_str reason)
 {
     writer *w = self;
-    if (item->tag != NO_SPAN && !w->docs->nested_only && is_about_fields(reason)) {
-        if (grow(&w->again, w->again_count, &w->again_cap, sizeof *w->again))
-            w->again[w->again_count++] = item->tag;
-        else
-            w->failed = true;
+    jg_os_ticket *ticket = ticket_of(w, *tag);
+    if (kind_of(*tag) == SPAN && is_about_fields(reason)) {
+        *tag = tag_of(*tag >> TICKET_SHIFT, NESTED_SPAN, (uint32_t)*tag);
+        return true;
+    }
+    jg_metric_add(w->store->refused, 1);
+    if (!ticket->refused++)
+        (void)snprintf(ticket->reason, sizeof ticket->reason, "%.*s", JAEGER_STR_ARGS(reason));
+    log_refusal(w, *tag, reason);
+    return false;
+}
+
+/* ---- a flight ---- */
+
+/** Of a ticket without documents that wait. */
+static void judge(const writer *w, jg_os_ticket *t)
+{
+    t->status = JAEGER_OK;
+    if (!t->refused)
+        return;
+    size_t count = jaeger_batch_span_count(t->batch);
+    if (w->store->config->poison_pill_handling == JG_OS_POISON_DROP)
+        jaeger_log(w->store->log, JAEGER_WARN,
+                   "dropping documents that the cluster refuses documents=%zu reason=\"%s\"", t->refused,
+                   t->reason);
+    else
+        t->status =
+            jg_fail(&t->error, JAEGER_INVALID_ARGUMENT,
+                    "the cluster refused %zu documents of %zu spans for good, the others are stored: %s",
+                    t->refused, count, t->reason);
+}
+
+static void land(writer *w, jaeger_status status, const jaeger_error *err)
+{
+    const jg_os_store *store = w->store;
+    uint64_t ttl_ns =
+        store->config->service_cache_ttl_ns ? store->config->service_cache_ttl_ns : SERVICE_TTL_NS;
+    uint64_t until = JG_MIN(minute_now() + ttl_ns / MINUTE_NS, MINUTES_MASK);
+    for (size_t i = 0; i < w->ticket_count; i++)
+        judge(w, w->tickets[i]);
+    for (size_t i = 0; i < w->bulk.count; i++) {
+        const jg_os_item *item = &w->bulk.items[i];
+        if (item->state == JG_OS_ITEM_WAITS && status != JAEGER_OK) {
+            ticket_of(w, item->tag)->status = status;
+            ticket_of(w, item->tag)->error = *err;
+        } else if (item->state == JG_OS_ITEM_STORED && kind_of(item->tag) == SERVICE) {
+            uint64_t key = service_key(w, span_of(w, item->tag));
+            __atomic_store_n(known_slot(store, key), (key & ~(uint64_t)MINUTES_MASK) | until,
+                             __ATOMIC_RELAXED);
+        }
+    }
+}
+
+static void gather(writer *w, jg_os_ticket *list)
+{
+    uint64_t now_minute = minute_now();
+    w->ticket_count = w->logged = 0;
+    w->docs->group = NULL;
+    w->flight++;
+    jg_os_bulk_clear(&w->bulk);
+    w->bulk.bytes_max = __atomic_load_n(&w->store->request_bytes, __ATOMIC_RELAXED);
+    for (; list; list = list->next) {
+        const jaeger_span *spans = jaeger_batch_spans(list->batch);
+        size_t count = jaeger_batch_span_count(list->batch), ticket = w->ticket_count++;
+        w->tickets[ticket] = list;
+        for (size_t i = 0; i < count; i++) {
+            if (is_new_service(w, &spans[i], now_minute))
+                jg_os_bulk_add(&w->bulk, tag_of(ticket, SERVICE, i));
+            jg_os_bulk_add(&w->bulk, tag_of(ticket, SPAN, i));
+        }
+    }
+}
+
+/** What the leader's call says, up to the latest deadline of all. */
+static jaeger_call call_of(const jg_os_ticket *list)
+{
+    jaeger_call call = *list->call;
+    for (const jg_os_ticket *t = list->next; t; t = t->next) {
+        bool forever = !call.deadline_ns || !t->call->deadline_ns;
+        call.deadline_ns = forever ? 0 : JG_MAX(call.deadline_ns, t->call->deadline_ns);
+        call.cancelled = NULL;
+    }
+    return call;
+}
+
+static void fly(writer *w, jg_os_ticket *list)
+{
+    jaeger_call call = call_of(list);
+    size_t bytes_max;
+    gather(w, list);
+    bytes_max = w->bulk.bytes_max;
+    jaeger_status status =
+        jg_os_bulk_send(&w->bulk, w->store->client, (jg_os_documents){put_document, take_refusal, w}, &call);
+    if (w->bulk.bytes_max < bytes_max) {
+        __atomic_store_n(&w->store->request_bytes, w->bulk.bytes_max, __ATOMIC_RELAXED);
+        jaeger_log(
+            w->store->log, JAEGER_WARN,
+            "the cluster takes no requests as large as bulk_processing.max_bytes, sending smaller ones "
+            "bytes=%zu",
+            w->bulk.bytes_max);
+    }
+    land(w, status, &call.error);
+}
+
+/* ---- writers ---- */
+
+static void writer_free(writer *w)
+{
+    if (!w)
+        return;
+    jg_os_span_writer_free(w->docs);
+    jg_os_bulk_done(&w->bulk);
+    jg_buf_done(&w->document);
+    jg_buf_done(&w->span_index.name);
+    jg_buf_done(&w->service_index.name);
+    jg_free(w);
+}
+
+static writer *writer_new(jg_os_store *store)
+{
+    writer *w = jg_calloc(1, sizeof *w);
+    const jg_os_config *config = store->config;
+    if (!w)
+        return NULL;
+    w->store = store;
+    w->docs = jg_os_span_writer_new(&store->choice);
+    w->document = JG_BUF_INIT(DOCUMENT_BYTES);
+    w->span_index.name = w->service_index.name = JG_BUF_INIT(1024);
+    bool ok = jg_os_bulk_init(&w->bulk, config->client.http_compression, config->bulk_processing.max_bytes,
+                              DOCUMENT_BYTES);
+    w->bulk.refresh = (jg_os_refresh)config->bulk_processing.refresh;
+    if (ok && w->docs)
+        return w;
+    writer_free(w);
+    return NULL;
+}
+
+static writer *borrow_writer(jg_os_store *store)
+{
+    (void)pthread_mutex_lock(&store->writers_mutex);
+    writer *w = store->idle_writers;
+    if (w)
+        store->idle_writers = w->next_idle;
+    (void)pthread_mutex_unlock(&store->writers_mutex);
+    return w ? w : writer_new(store);
+}
+
+static void fly_tickets(void *self, jg_os_ticket *list)
+{
+    jg_os_store *store = self;
+    writer *w = borrow_writer(store);
+    if (!w) {
+        for (; list; list = list->next)
+            list->status = jg_fail_oom(&list->error);
         return;
     }
-    w->refused_count++;
-    jg_metric_add(w->store->refused, 1);
-    if (w->refused_count == 1)
-        (void)snprintf(w->reason, sizeof w->reason, "%.*s", JAEGER_STR_ARGS(reason));
-    if (w->logged++ < REFUSED_LOGGED) {
-        jaeger_str head = {lines.ptr, JG_MIN(jg_str_find(lines, '\n'), 200u)};
-        jaeger_log(w->store->log, JAEGER_ERROR,
-                   "the cluster refuses a document for good action=%.*s reason=\"%.*s\"",
-                   JAEGER_STR_ARGS(head), (int)JG_MIN(reason.len, 300u), reason.ptr ? reason.ptr : "");
+    fly(w, list);
+    (void)pthread_mutex_lock(&store->writers_mutex);
+    w->next_idle = store->idle_writers; /* as many as fly at once */
+    store->idle_writers = w;
+    (void)pthread_mutex_unlock(&store->writers_mutex);
+}
+
+void jg_os_writers_open(jg_os_store *store)
+{
+    const __typeof__(store->config->bulk_processing) *bulk = &store->config->bulk_processing;
+    store->request_bytes = bulk->max_bytes;
+    store->share = (jg_os_share){.fly = fly_tickets,
+                                 .self = store,
+                                 .flights_max = JG_MAX(bulk->workers, 1),
+                                 .bytes_max = bulk->max_bytes};
+    jg_os_share_init(&store->share);
+    (void)pthread_mutex_init(&store->writers_mutex, NULL);
+}
+
+void jg_os_writers_close(jg_os_store *store)
+{
+    for (writer *w = store->idle_writers, *next; w; w = next) {
+        next = w->next_idle;
+        writer_free(w);
     }
+    store->idle_writers = NULL;
+    jg_os_share_done(&store->share);
+    (void)pthread_mutex_destroy(&store->writers_mutex);
 }
 
-static jaeger_status flush(writer *w, jaeger_call *call)
-{
-    if (w->failed)
-        return jg_fail_oom(&call->error);
-    JG_TRY(jg_os_bulk_send(&w->bulk, w->store->client, (jg_os_refusals){take_refusal, w}, call));
-    know_sent(w);
-    jg_os_bulk_clear(&w->bulk);
-    return w->failed ? jg_fail_oom(&call->error) : JAEGER_OK;
-}
+/* ---- the slot ---- */
 
-/* ---- a batch ---- */
-
-static bool is_full(const writer *w)
+/** About what the documents of the batch take. */
+static uint64_t document_bytes(const jaeger_batch *batch)
 {
-    return w->bulk.body.len + w->document.len > w->store->config->bulk_processing.max_bytes;
-}
-
-static jaeger_status write_all(writer *w, size_t count, jaeger_call *call)
-{
-    for (size_t i = 0; i < count; i++) {
-        put_service(w, &w->spans[i]);
-        put_span(w, (uint32_t)i);
-        if (is_full(w))
-            JG_TRY(flush(w, call));
-    }
-    JG_TRY(flush(w, call));
-    w->docs->nested_only = true;
-    w->docs->group = NULL; /* its process has fields */
-    for (size_t i = 0; i < w->again_count; i++) {
-        put_span(w, w->again[i]);
-        if (is_full(w))
-            JG_TRY(flush(w, call));
-    }
-    return flush(w, call);
-}
-
-static jaeger_status judge(const writer *w, size_t count, jaeger_call *call)
-{
-    if (!w->refused_count)
-        return JAEGER_OK;
-    if (w->store->config->poison_pill_handling == JG_OS_POISON_DROP) {
-        jaeger_log(w->store->log, JAEGER_WARN,
-                   "dropping documents that the cluster refuses documents=%zu reason=\"%s\"",
-                   w->refused_count, w->reason);
-        return JAEGER_OK;
-    }
-    return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
-                   "the cluster refused %zu documents of %zu spans for good, the others are stored: %s",
-                   w->refused_count, count, w->reason);
-}
-
-static jaeger_status write_batch(jg_os_store *store, const jaeger_batch *batch, jaeger_call *call)
-{
-    writer w = {.store = store,
-                .spans = jaeger_batch_spans(batch),
-                .docs = jg_os_span_writer_new(&store->choice),
-                .document = JG_BUF_INIT(DOCUMENT_BYTES),
-                .span_index = {.name = JG_BUF_INIT(1024)},
-                .service_index = {.name = JG_BUF_INIT(1024)}};
-    size_t count = jaeger_batch_span_count(batch);
-    jg_os_bulk_init(&w.bulk, store->config->bulk_processing.max_bytes + 2 * DOCUMENT_BYTES);
-    w.bulk.refresh = (jg_os_refresh)store->config->bulk_processing.refresh;
-    jaeger_status status = w.docs ? write_all(&w, count, call) : jg_fail_oom(&call->error);
-    if (status == JAEGER_OK)
-        status = judge(&w, count, call);
-    jg_os_span_writer_free(w.docs);
-    jg_os_bulk_done(&w.bulk);
-    jg_buf_done(&w.document);
-    jg_buf_done(&w.span_index.name);
-    jg_buf_done(&w.service_index.name);
-    jg_free(w.sent);
-    jg_free(w.again);
-    return status;
-}
-
-/** What the documents of the batch will take at once. */
-static uint64_t bytes_in_flight(const jg_os_store *store, const jaeger_batch *batch)
-{
-    return JG_MIN(store->config->bulk_processing.max_bytes, 4 * (uint64_t)jaeger_batch_bytes(batch));
+    return 4 * (uint64_t)jaeger_batch_bytes(batch);
 }
 
 jaeger_status jg_os_write(void *self, jaeger_batch *take, jaeger_call *call)
 {
     jg_os_store *store = self;
     JG_AUTO_BATCH jaeger_batch *batch = take;
+    jg_os_ticket ticket = {.batch = batch, .bytes = document_bytes(batch), .call = call};
     JG_TRY(jg_os_store_ready(store, call));
-    uint64_t bytes = bytes_in_flight(store, batch);
-    uint64_t flight = __atomic_add_fetch(&store->flight_bytes, bytes, __ATOMIC_RELAXED);
+    JG_TRY(jaeger_call_check(call));
+    uint64_t flight = __atomic_add_fetch(&store->flight_bytes, ticket.bytes, __ATOMIC_RELAXED);
     jaeger_status status;
-    if (flight > JG_MAX(JG_OS_FLIGHT_BYTES_MAX, bytes)) {
-        call->error.retry_after_ms = 0;
+    if (flight > JG_MAX(JG_OS_FLIGHT_BYTES_MAX, ticket.bytes)) {
         status =
             jg_fail(&call->error, JAEGER_UNAVAILABLE,
                     "%u MiB of documents are being written: too many at once", JG_OS_FLIGHT_BYTES_MAX >> 20);
         call->error.retry_after_ms = JG_RETRY_AFTER_MS;
     } else {
-        status = write_batch(store, batch, call);
+        status = jg_os_share_write(&store->share, &ticket);
+        if (status != JAEGER_OK)
+            call->error = ticket.error;
     }
-    (void)__atomic_sub_fetch(&store->flight_bytes, bytes, __ATOMIC_RELAXED);
+    (void)__atomic_sub_fetch(&store->flight_bytes, ticket.bytes, __ATOMIC_RELAXED);
     return status;
 }
