@@ -9,7 +9,6 @@
 #include "core/alloc.h"
 #include "core/str.h"
 #include "net/encoding_codec.h"
-#include "net/gzip.h"
 #include <lz4frame.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -19,8 +18,9 @@
 #define ZSTD_WINDOW_LOG_MAX                                                                                  \
     25 /* 32 MiB: what encoders use at their highest common levels; the memory is touched                    \
           only as far as output is made */
-#define GZIP_BITS (15 + 16)
-#define ZLIB_BITS 15
+#define GZIP_BITS       (15 + 16)
+#define GZIP_ZLIB_LEVEL 7
+#define ZLIB_BITS       15
 
 jaeger_status jg_sink_grow(jg_sink *sink, size_t more)
 {
@@ -44,7 +44,7 @@ jaeger_status jg_sink_grow(jg_sink *sink, size_t more)
     return JAEGER_OK;
 }
 
-static jaeger_status grow_first(jg_sink *sink, size_t in_bytes)
+jaeger_status jg_sink_grow_first(jg_sink *sink, size_t in_bytes)
 {
     size_t room = sink->out->max - JG_MIN(sink->out->len, sink->out->max);
     size_t guess = in_bytes > room / RATIO_GUESS ? room : in_bytes * RATIO_GUESS;
@@ -67,7 +67,7 @@ static void zlib_free(void *user, void *ptr)
 }
 
 /** Until the end of one stream. */
-static jaeger_status inflate_stream(z_stream *z, const char *name, jg_sink *sink)
+static jaeger_status inflate_stream(z_stream *z, jg_sink *sink)
 {
     jg_buf *out = sink->out;
     for (;;) {
@@ -90,32 +90,25 @@ static jaeger_status inflate_stream(z_stream *z, const char *name, jg_sink *sink
         if (ret == Z_MEM_ERROR)
             return jg_fail_oom(sink->err);
         if (ret != Z_OK && ret != Z_BUF_ERROR)
-            return jg_fail(sink->err, JAEGER_INVALID_ARGUMENT, "%s: %s", name,
-                           z->msg ? z->msg : "invalid data");
+            return jg_fail(sink->err, JAEGER_INVALID_ARGUMENT, "zlib: %s", z->msg ? z->msg : "invalid data");
         if (!made && !z->avail_in)
-            return jg_fail(sink->err, JAEGER_INVALID_ARGUMENT, "%s: unexpected EOF", name);
+            return jg_fail(sink->err, JAEGER_INVALID_ARGUMENT, "zlib: unexpected EOF");
     }
 }
 
-static jaeger_status decode_zlib(jaeger_str in, int bits, jg_sink *sink)
+static jaeger_status decode_zlib(jaeger_str in, jg_sink *sink)
 {
-    const char *name = bits == GZIP_BITS ? "gzip" : "zlib";
     if (in.len > UINT32_MAX)
-        return jg_fail(sink->err, JAEGER_RESOURCE_EXHAUSTED, "%s: more than 4 GiB", name);
+        return jg_fail(sink->err, JAEGER_RESOURCE_EXHAUSTED, "zlib: more than 4 GiB");
     z_stream z = {.zalloc = zlib_alloc,
                   .zfree = zlib_free,
                   .next_in = (Bytef *)(uintptr_t)in.ptr,
                   .avail_in = (uInt)in.len};
-    if (inflateInit2(&z, bits) != Z_OK)
+    if (inflateInit2(&z, ZLIB_BITS) != Z_OK)
         return jg_fail_oom(sink->err);
-    jaeger_status status = grow_first(sink, in.len);
-    while (status == JAEGER_OK) {
-        status = inflate_stream(&z, name, sink);
-        if (status != JAEGER_OK || bits != GZIP_BITS || !z.avail_in)
-            break;
-        if (inflateReset(&z) != Z_OK)
-            status = jg_fail(sink->err, JAEGER_INTERNAL, "gzip: reset failed");
-    }
+    jaeger_status status = jg_sink_grow_first(sink, in.len);
+    if (status == JAEGER_OK)
+        status = inflate_stream(&z, sink);
     (void)inflateEnd(&z);
     return status;
 }
@@ -149,18 +142,11 @@ static jaeger_status encode_zlib(jaeger_str in, int level, int bits, jg_buf *out
     return status;
 }
 
+/** The best levels are zlib's; all else is faster by ISA-L, for a few bytes more. */
 static jaeger_status encode_gzip(jaeger_str in, int level, jg_buf *out, jaeger_error *err)
 {
-    if (level != 1)
-        return encode_zlib(in, level, GZIP_BITS, out, err);
-    jg_gzip *gzip = jg_gzip_new();
-    if (!gzip)
-        return jg_fail_oom(err);
-    jg_gzip_begin(gzip, out);
-    jg_gzip_add(gzip, in);
-    jg_gzip_end(gzip);
-    jg_gzip_free(gzip);
-    return out->failed ? jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "gzip: output too large") : JAEGER_OK;
+    bool fast = level >= 0 && level < GZIP_ZLIB_LEVEL;
+    return fast ? jg_gzip_encode(in, out, err) : encode_zlib(in, level, GZIP_BITS, out, err);
 }
 
 /* ---- zstd
@@ -176,7 +162,7 @@ static jaeger_status decode_zstd_with(ZSTD_DCtx *ctx, jaeger_str in, jg_sink *si
     jg_buf *out = sink->out;
     ZSTD_inBuffer from = {in.ptr, in.len, 0};
     size_t left = 0;
-    JG_TRY(grow_first(sink, in.len));
+    JG_TRY(jg_sink_grow_first(sink, in.len));
     for (;;) {
         if (out->len == out->cap && out->len < out->max)
             JG_TRY(jg_sink_grow(sink, 1));
@@ -229,7 +215,7 @@ static jaeger_status decode_lz4_with(LZ4F_dctx *ctx, jaeger_str in, jg_sink *sin
 {
     jg_buf *out = sink->out;
     size_t at = 0, hint = 1;
-    JG_TRY(grow_first(sink, in.len));
+    JG_TRY(jg_sink_grow_first(sink, in.len));
     for (;;) {
         if (out->len == out->cap && out->len < out->max)
             JG_TRY(jg_sink_grow(sink, 1));
@@ -323,9 +309,9 @@ jaeger_status jg_decode_within(jaeger_str name, jaeger_str in, jg_buf *out, jg_d
     case NONE:
         return decode_none(in, &sink);
     case GZIP:
-        return decode_zlib(in, GZIP_BITS, &sink);
+        return jg_gzip_decode(in, &sink);
     case ZLIB:
-        return decode_zlib(in, ZLIB_BITS, &sink);
+        return decode_zlib(in, &sink);
     case ZSTD:
         return decode_zstd(in, &sink);
     case SNAPPY:

@@ -24,8 +24,7 @@ typedef struct jg_decode_budget {
 jaeger_status jg_decode_within(jaeger_str name, jaeger_str in, jg_buf *out, jg_decode_budget *budget,
                                jaeger_error *err) JG_MUST_CHECK;
 
-/** Encode; gzip, zlib, deflate, zstd, snappy, x-snappy-framed, lz4. `level` 0: the library's default;
- * gzip 1: by net/gzip.h. */
+/** Encode; gzip, zlib, deflate, zstd, snappy, x-snappy-framed, lz4. `level` 0: the library's default. */
 jaeger_status jg_encode(jaeger_str name, int level, jaeger_str in, jg_buf *out,
                         jaeger_error *err) JG_MUST_CHECK;
 

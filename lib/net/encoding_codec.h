@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the codings share: the growing output of encoding.c, and the snappy formats of encoding_snappy.c.
+ * What the codings share: the growing output of encoding.c, the snappy formats of encoding_snappy.c, and
+ * gzip.c's gzip.
  */
 #ifndef JG_NET_ENCODING_CODEC_H
 #define JG_NET_ENCODING_CODEC_H
@@ -18,6 +19,12 @@ typedef struct jg_sink {
  * RESOURCE_EXHAUSTED, UNAVAILABLE */
 jaeger_status jg_sink_grow(jg_sink *sink, size_t more) JG_MUST_CHECK;
 
+/** The first room for what `in_bytes` packed bytes may be. */
+jaeger_status jg_sink_grow_first(jg_sink *sink, size_t in_bytes) JG_MUST_CHECK;
+
+/** Members may follow each other. */
+jaeger_status jg_gzip_decode(jaeger_str in, jg_sink *sink) JG_MUST_CHECK;
+jaeger_status jg_gzip_encode(jaeger_str in, jg_buf *out, jaeger_error *err) JG_MUST_CHECK;
 jaeger_status jg_snappy_decode(jaeger_str in,
                                jg_sink *sink) JG_MUST_CHECK; /* block format, or framed if it begins so */
 jaeger_status jg_snappy_decode_framed(jaeger_str in, jg_sink *sink) JG_MUST_CHECK;

@@ -1,34 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * See gzip.h. The text lies behind the window it may refer to; when the room is full, the newest 32 KiB move
- * to its begin. Positions in the table count from the begin of the stream, so that they stay true.
+ * See gzip.h and encoding_codec.h.
  */
 #include "net/gzip.h"
 
 #include "core/alloc.h"
-#include "net/crc32.h"
-#include "net/gzip_block.h"
+#include "net/encoding_codec.h"
+#include <isa-l/igzip_lib.h>
 
-#define ROOM_BYTES   (3u * JG_DEFLATE_WINDOW)
-#define PADDING      16u /* behind the text: words are read at its end */
-#define HASH_BITS    13u
-#define HASHED_BYTES 7u                       /* that are equal, most likely, where the table says so */
-#define FOUND_MIN    6u                       /* shorter matches cost about what their bytes cost */
-#define SKIP_SHIFT   5u                       /* look at fewer positions the longer nothing is found */
-#define FIRST_AT     (2u * JG_DEFLATE_WINDOW) /* so that a zero in the table is too far away */
+#define LEVEL      1          /* of ISA-L: about zlib's size at its level 3; above it only the time changes */
+#define OUT_BYTES  (4u << 10) /* the least room it is asked to write to */
+#define BYTES_ONCE (1u << 30) /* its counts have 32 bits */
 
 struct jg_gzip {
-    uint8_t room[ROOM_BYTES + PADDING];
-    size_t len, done; /* bytes in the room, and those that are tokens already */
-    uint32_t first;   /* position of the room's first byte */
-    uint32_t crc, total;
-    uint32_t seen[1u << HASH_BITS]; /* positions */
-    jg_bits bits;
-    jg_deflate_block block;
+    struct isal_zstream stream;
+    uint8_t level_room[ISAL_DEF_LVL1_SMALL];
+    jg_buf *out;
 };
+
+/* ---- writing
+ * ------------------------------------------------------------------------------------------------------ */
 
 jg_gzip *jg_gzip_new(void)
 {
-    return jg_calloc(1, sizeof(jg_gzip));
+    return jg_alloc(sizeof(jg_gzip));
 }
 
 void jg_gzip_free(jg_gzip *gzip)
@@ -36,149 +30,138 @@ void jg_gzip_free(jg_gzip *gzip)
     jg_free(gzip);
 }
 
-void jg_gzip_begin(jg_gzip *g, jg_buf *out)
+void jg_gzip_begin(jg_gzip *gzip, jg_buf *out)
 {
-    static const uint8_t head[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255}; /* fastest; system unknown */
-    jg_buf_append(out, head, sizeof head);
-    g->bits = (jg_bits){.out = out};
-    g->len = g->done = 0;
-    g->first = FIRST_AT;
-    g->crc = g->total = 0;
-    memset(g->seen, 0, sizeof g->seen);
+    isal_deflate_init(&gzip->stream);
+    gzip->stream.gzip_flag = IGZIP_GZIP;
+    gzip->stream.level = LEVEL;
+    gzip->stream.level_buf = gzip->level_room;
+    gzip->stream.level_buf_size = sizeof gzip->level_room;
+    gzip->out = out;
 }
 
-/* ---- matches ---- */
-
-/** The first byte is the lowest. */
-JG_INLINE uint64_t load_8(const uint8_t *at)
+/** One step, with room to write. @return false: the buffer failed */
+static bool step(jg_gzip *gzip)
 {
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap64(word);
+    struct isal_zstream *s = &gzip->stream;
+    jg_buf *out = gzip->out;
+    if (out->len == out->cap)
+        (void)jg_buf_reserve(out, JG_MAX(JG_MIN(OUT_BYTES, out->max - out->len), 1));
+    if (out->failed)
+        return false;
+    uint32_t room = (uint32_t)JG_MIN(out->cap - out->len, BYTES_ONCE);
+    s->next_out = out->data + out->len;
+    s->avail_out = room;
+    out->failed = isal_deflate(s) != COMP_OK;
+    out->len += room - s->avail_out;
+    return !out->failed;
 }
 
-JG_INLINE size_t hash_of(uint64_t word)
+void jg_gzip_add(jg_gzip *gzip, jaeger_str text)
 {
-    return (size_t)(((word << (64 - 8 * HASHED_BYTES)) * 0x9e3779b185ebca87ull) >> (64 - HASH_BITS));
-}
-
-/** How many bytes are equal, up to `end`. */
-JG_INLINE size_t equal_bytes(const uint8_t *a, const uint8_t *b, const uint8_t *end)
-{
-    const uint8_t *from = a;
-    for (; a < end; a += 8, b += 8) {
-        uint64_t differ = load_8(a) ^ load_8(b);
-        if (differ) {
-            a += __builtin_ctzll(differ) / 8;
-            break;
-        }
-    }
-    return (size_t)(JG_MIN(a, end) - from);
-}
-
-static void need_token(jg_gzip *g)
-{
-    if (g->block.count == JG_DEFLATE_TOKENS)
-        jg_deflate_write(&g->block, &g->bits, false);
-}
-
-static void put_literals(jg_gzip *g, size_t from, size_t to)
-{
-    jg_deflate_block *block = &g->block;
-    while (from < to) {
-        need_token(g);
-        size_t n = JG_MIN(to - from, JG_DEFLATE_TOKENS - block->count);
-        for (size_t i = 0; i < n; i++) {
-            uint8_t byte = g->room[from + i];
-            block->tokens[block->count + i] = byte;
-            block->literal_uses[byte]++;
-        }
-        block->count += n;
-        from += n;
-    }
-}
-
-static void put_match(jg_gzip *g, size_t length, uint32_t distance)
-{
-    unsigned distance_symbol = jg_deflate_distance_symbol(distance);
-    while (length) {
-        size_t n = JG_MIN(length, JG_DEFLATE_MATCH_MAX);
-        if (length - n && length - n < JG_DEFLATE_MATCH_MIN)
-            n -= JG_DEFLATE_MATCH_MIN;
-        need_token(g);
-        g->block.tokens[g->block.count++] = (uint32_t)n << 16 | distance;
-        g->block.literal_uses[JG_DEFLATE_FIRST_LEN + jg_deflate_length_symbol((unsigned)n)]++;
-        g->block.distance_uses[distance_symbol]++;
-        length -= n;
-    }
-}
-
-/** Everything in the room becomes tokens. */
-static void find_matches(jg_gzip *g)
-{
-    const uint8_t *room = g->room, *end = room + g->len;
-    size_t at = g->done, literals = g->done, last = g->len < 8 ? 0 : g->len - 8;
-    while (at < last) {
-        uint64_t word = load_8(room + at);
-        uint32_t *seen = &g->seen[hash_of(word)], position = g->first + (uint32_t)at;
-        uint32_t distance = position - *seen;
-        *seen = position;
-        /* a position of this room is one of this stream: before it, the table was empty */
-        if (distance - 1 >= JG_DEFLATE_WINDOW || distance > at || /* */
-            (word ^ load_8(room + at - distance)) << (64 - 8 * FOUND_MIN)) {
-            at += 1 + ((at - literals) >> SKIP_SHIFT);
-            continue;
-        }
-        size_t length = FOUND_MIN + equal_bytes(room + at + FOUND_MIN, room + at + FOUND_MIN - distance, end);
-        while (at > literals && at > distance && room[at - 1] == room[at - 1 - distance]) {
-            at--;
-            length++;
-        }
-        put_literals(g, literals, at);
-        put_match(g, length, distance);
-        at += length;
-        literals = at;
-        if (at < last) /* what comes next may have stood behind the same end before */
-            g->seen[hash_of(load_8(room + at - 2))] = g->first + (uint32_t)at - 2;
-    }
-    put_literals(g, literals, g->len);
-    g->done = g->len;
-}
-
-/* ---- the stream ---- */
-
-static void make_room(jg_gzip *g)
-{
-    size_t gone = g->len - JG_MIN(g->len, JG_DEFLATE_WINDOW);
-    memmove(g->room, g->room + gone, g->len - gone);
-    g->first += (uint32_t)gone;
-    g->len -= gone;
-    g->done = g->len;
-}
-
-void jg_gzip_add(jg_gzip *g, jaeger_str text)
-{
+    struct isal_zstream *s = &gzip->stream;
     while (text.len) {
-        if (g->len == ROOM_BYTES) {
-            find_matches(g);
-            make_room(g);
-        }
-        size_t n = JG_MIN(text.len, ROOM_BYTES - g->len);
-        memcpy(g->room + g->len, text.ptr, n);
-        g->crc = jg_crc32(g->crc, g->room + g->len, n);
-        g->total += (uint32_t)n;
-        g->len += n;
-        text.ptr += n;
-        text.len -= n;
+        s->next_in = (uint8_t *)(uintptr_t)text.ptr;
+        s->avail_in = (uint32_t)JG_MIN(text.len, BYTES_ONCE);
+        text = (jaeger_str){text.ptr + s->avail_in, text.len - s->avail_in};
+        while (s->avail_in)
+            if (!step(gzip))
+                return;
     }
 }
 
-void jg_gzip_end(jg_gzip *g)
+void jg_gzip_end(jg_gzip *gzip)
 {
-    find_matches(g);
-    jg_deflate_write(&g->block, &g->bits, true);
-    const uint32_t trailer[] = {g->crc, g->total};
-    for (size_t i = 0; i < 2; i++)
-        for (unsigned shift = 0; shift < 32; shift += 8)
-            jg_buf_byte(g->bits.out, (uint8_t)(trailer[i] >> shift));
+    struct isal_zstream *s = &gzip->stream;
+    s->avail_in = 0;
+    s->end_of_stream = 1;
+    while (s->internal_state.state != ZSTATE_END)
+        if (!step(gzip))
+            return;
+}
+
+jaeger_status jg_gzip_encode(jaeger_str in, jg_buf *out, jaeger_error *err)
+{
+    jg_gzip *gzip = jg_gzip_new();
+    if (!gzip)
+        return jg_fail_oom(err);
+    (void)jg_buf_reserve(out, JG_MIN(in.len / 2 + OUT_BYTES, out->max - JG_MIN(out->len, out->max)));
+    jg_gzip_begin(gzip, out);
+    jg_gzip_add(gzip, in);
+    jg_gzip_end(gzip);
+    jg_gzip_free(gzip);
+    return out->failed ? jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "gzip: output too large") : JAEGER_OK;
+}
+
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------------ */
+
+static const char *text_of(int error)
+{
+    switch (error) {
+    case ISAL_INVALID_BLOCK:
+        return "invalid block";
+    case ISAL_INVALID_SYMBOL:
+        return "invalid code";
+    case ISAL_INVALID_LOOKBACK:
+        return "invalid distance too far back";
+    case ISAL_INVALID_WRAPPER:
+        return "incorrect header check";
+    case ISAL_UNSUPPORTED_METHOD:
+        return "unknown compression method";
+    case ISAL_INCORRECT_CHECKSUM:
+        return "incorrect data check";
+    default:
+        return "invalid data";
+    }
+}
+
+/** Until the end of one member. */
+static jaeger_status read_member(struct inflate_state *s, jg_sink *sink)
+{
+    jg_buf *out = sink->out;
+    for (;;) {
+        /* at the ceiling there may still be a trailer to read, so it is asked once more with no room */
+        if (out->len == out->cap && out->len < out->max)
+            JG_TRY(jg_sink_grow(sink, 1));
+        size_t room = JG_MIN(out->cap, out->max) - out->len;
+        uint8_t spare;
+        s->next_out = room ? out->data + out->len : &spare;
+        s->avail_out = room ? (uint32_t)JG_MIN(room, BYTES_ONCE) : 1;
+        uint32_t before = s->avail_out;
+        int ret = isal_inflate(s);
+        size_t made = before - s->avail_out;
+        if (made && !room)
+            return jg_fail(sink->err, JAEGER_RESOURCE_EXHAUSTED, "decompressed data larger than %zu bytes",
+                           out->max);
+        out->len += made;
+        if (ret != ISAL_DECOMP_OK)
+            return jg_fail(sink->err, JAEGER_INVALID_ARGUMENT, "gzip: %s", text_of(ret));
+        if (s->block_state == ISAL_BLOCK_FINISH)
+            return JAEGER_OK;
+        if (!made && !s->avail_in)
+            return jg_fail(sink->err, JAEGER_INVALID_ARGUMENT, "gzip: unexpected EOF");
+    }
+}
+
+jaeger_status jg_gzip_decode(jaeger_str in, jg_sink *sink)
+{
+    if (in.len > UINT32_MAX)
+        return jg_fail(sink->err, JAEGER_RESOURCE_EXHAUSTED, "gzip: more than 4 GiB");
+    struct inflate_state *s = jg_alloc(sizeof *s);
+    if (!s)
+        return jg_fail_oom(sink->err);
+    isal_inflate_init(s);
+    s->crc_flag = ISAL_GZIP;
+    s->next_in = (uint8_t *)(uintptr_t)in.ptr;
+    s->avail_in = (uint32_t)in.len;
+    jaeger_status status = jg_sink_grow_first(sink, in.len);
+    while (status == JAEGER_OK) {
+        status = read_member(s, sink);
+        if (!s->avail_in)
+            break;
+        isal_inflate_reset(s); /* keeps crc_flag */
+    }
+    jg_free(s);
+    return status;
 }

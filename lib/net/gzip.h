@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A gzip writer for text that is sent once: it takes what comes in pieces, holds no more than its window, and
- * its memory is reused from one stream to the next. It finds matches as LZ4 does (one probe, no chains) and
- * writes each block with Huffman codes of its own, so that repetitive JSON costs about a third of the time of
- * zlib's fastest level, for some more bytes. Formats: RFC 1951 (deflate), RFC 1952 (gzip).
+ * gzip (RFC 1952) by ISA-L, whose streams are zlib's in a quarter to an eighth of the time
+ * (docs/benchmarks.md). Here is the writer that takes what comes in pieces; for whole texts see jg_encode and
+ * jg_decode.
  */
 #ifndef JG_NET_GZIP_H
 #define JG_NET_GZIP_H
 
 #include "core/buf.h"
 
-typedef struct jg_gzip jg_gzip; /* about 300 KiB */
+typedef struct jg_gzip jg_gzip; /* about 170 KiB, reused from one stream to the next */
 
 /** @return NULL: out of memory */
 jg_gzip *jg_gzip_new(void);
