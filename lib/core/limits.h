@@ -104,14 +104,16 @@
 #define JG_UI_CONFIG_BYTES_MAX (1u << 20)  /* a UI configuration file; real ones are a few KB */
 #define JG_UI_SPANS_MAX        200u /* full spans in one answer to the UI: a screen of rows and its neighbours */
 #define JG_UI_KEYS_MAX         4096u /* attribute keys of a trace to choose from; more nobody reads through */
-#define JG_UI_VALUES_MAX       20000u     /* values of a key that a page groups by; the rest is one group */
-#define JG_UI_VALUE_BYTES_MAX  256u       /* of each; longer ones are cut: they are titles of groups */
-#define JG_UI_LINKS_MAX        50000u     /* links within one trace */
+#define JG_UI_VALUES_MAX       20000u /* values of a key that a page groups by; the rest is one group */
+#define JG_UI_VALUE_BYTES_MAX  256u   /* of each; longer ones are cut: they are titles of groups */
+#define JG_UI_LINKS_MAX        50000u /* links within one trace */
+#define JG_UI_WATCHERS_MAX     16u /* pages that wait for spans; each holds one of JG_WORKERS_MAX workers */
 #define JG_UI_PAGE_BYTES_MAX   (4u << 20) /* index.html of a user interface; real ones are 10 KB */
 
-#define JG_SEARCH_TIME_NS    (15 * 1000000000ull) /* in which a page's traces are chosen, unless configured */
-#define JG_SEARCH_TRACES_MAX 20000u /* read for one search that a driver cannot do alone, unless configured  \
-                                     */
+#define JG_SEARCH_TIME_NS (15 * 1000000000ull) /* in which a page's traces are chosen, unless configured */
+#define JG_SEARCH_TRACES_MAX                                                                                 \
+    20000u /* read for one search that a driver cannot do alone, unless configured                           \
+            */
 
 /* Sampling strategies: a file, a reply, adaptive sampling. Real files are a few hundred KB. */
 #define JG_SAMPLING_FILE_BYTES_MAX   (16u << 20)

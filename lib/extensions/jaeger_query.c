@@ -15,6 +15,7 @@
 #include "query/http.h"
 #include "query/metrics.h"
 #include "query/service.h"
+#include "query/watch.h"
 #include "wire/descriptors.h"
 #include <jaeger/component.h>
 
@@ -76,6 +77,7 @@ typedef struct query {
     jaeger_arena *arena; /* names of forwarded headers, from start to stop */
     jaeger_query *service;
     jg_query_http http;
+    jg_watch watch;        /* while http.watch points at it */
     jg_metrics_source spm; /* query NULL: none */
     jg_auth http_auth, grpc_auth;
     jg_http_server *http_server;
@@ -249,6 +251,8 @@ static jaeger_status start_ui(query *q, jaeger_error *err)
                               .system = {running_component, sampling_of, q},
                               .metrics = jaeger_host_metrics(q->host),
                               .log = q->log};
+    jg_watch_init(&q->watch, JG_UI_WATCHERS_MAX);
+    q->http.watch = &q->watch;
     JG_TRY(jg_query_base_path(c->base_path, &q->http.base_path, err));
     JG_TRY(forwarded_names(q, &q->http.forwarded_headers, err));
     return jg_ui_new(&ui, &q->http.ui, err);
@@ -369,8 +373,12 @@ static void warn_about_keys(const query *q)
 static void query_stop(void *self, uint64_t deadline_ns)
 {
     query *q = self;
+    if (q->http.watch)
+        jg_watch_stop(&q->watch);
     jg_http_server_stop(q->http_server, deadline_ns);
     jg_grpc_server_stop(q->grpc_server, deadline_ns);
+    if (q->http.watch)
+        jg_watch_done(&q->watch);
     jg_ui_free(q->http.ui);
     if (q->spm.close)
         q->spm.close(q->spm.self);

@@ -53,6 +53,7 @@ static const route routes[] = {
     {"GET", "/api/ui/v1/trace/{}/keys", "/api/ui/v1/trace/{traceID}/keys", jg_ui_api_keys},
     {"GET", "/api/ui/v1/trace/{}/values", "/api/ui/v1/trace/{traceID}/values", jg_ui_api_values},
     {"GET", "/api/ui/v1/trace/{}/links", "/api/ui/v1/trace/{traceID}/links", jg_ui_api_links},
+    {"GET", "/api/ui/v1/trace/{}/watch", "/api/ui/v1/trace/{traceID}/watch", jg_ui_api_watch},
     {"GET", "/api/ui/v1/edges", "/api/ui/v1/edges", jg_ui_api_edges},
     {"GET", "/api/ui/v1/telemetry", "/api/ui/v1/telemetry", jg_ui_api_telemetry},
     {"GET", "/api/ui/v1/sampling", "/api/ui/v1/sampling", jg_ui_api_sampling},

@@ -35,6 +35,7 @@ typedef struct jg_query_http {
     jg_ui *ui;
     const struct jg_metrics_source *spm; /* of /api/metrics; NULL: 501 */
     jg_query_system system;              /* zeroes: unknown */
+    struct jg_watch *watch;              /* of pages that wait for spans; NULL: 501 */
     jg_metrics *metrics;
     const jaeger_logger *log;
 } jg_query_http;

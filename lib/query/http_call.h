@@ -97,6 +97,8 @@ void jg_ui_api_find(jg_http_call *c);
 void jg_ui_api_keys(jg_http_call *c);
 void jg_ui_api_values(jg_http_call *c);
 void jg_ui_api_links(jg_http_call *c);
+/* http_ui_watch.c */
+void jg_ui_api_watch(jg_http_call *c);
 /* http_edges.c, http_system.c */
 void jg_ui_api_edges(jg_http_call *c);
 void jg_ui_api_telemetry(jg_http_call *c);

@@ -17,8 +17,6 @@
 #include "wire/otlp_json.h"
 #include <inttypes.h>
 
-#define COLUMNS_TYPE "application/x-trace-columns"
-
 /** Bits of the flags column. */
 enum { FLAG_ERROR = 1, FLAG_ORPHAN = 2, FLAG_EVENTS = 4, FLAG_LINKS = 8, FLAG_WARNINGS = 16, FLAG_OK = 32 };
 
@@ -182,7 +180,8 @@ void jg_ui_strings_write(jg_json_out *json, const jg_ui_strings *list)
 }
 
 /** "JTC1", length of the JSON, the JSON; blanks up to a multiple of 8. */
-static jaeger_status put_head(jg_http_call *c, const columns *cols, const jaeger_span *first, size_t n)
+static jaeger_status put_head(jg_http_call *c, const columns *cols, const jaeger_span *first, size_t n,
+                              jaeger_str etag)
 {
     JG_AUTO_BUF jg_buf head = JG_BUF_INIT(JG_CALL_ARENA_BYTES_MAX);
     jg_json_out json = {.buf = &head};
@@ -197,6 +196,8 @@ static jaeger_status put_head(jg_http_call *c, const columns *cols, const jaeger
     jg_ui_strings_write(&json, &cols->services);
     jg_json_key_lit(&json, "names");
     jg_ui_strings_write(&json, &cols->names);
+    jg_json_key_lit(&json, "etag");
+    jg_json_str(&json, etag);
     jg_json_end(&json);
     while (head.len % 8 && jg_buf_ok(&head))
         jg_buf_byte(&head, ' ');
@@ -256,8 +257,7 @@ static jaeger_status put_column(jg_http_call *c, const columns *cols, const jaeg
     return jg_buf_ok(&c->body) ? JAEGER_OK : jg_fail_oom(&c->call->error);
 }
 
-/** Changes when spans come or change their time; the page asks again and again while a trace is arriving. */
-static jaeger_str etag_of(jg_http_call *c, const jaeger_span *spans, size_t n)
+jaeger_str jg_ui_etag(jg_http_call *c, const jaeger_span *spans, size_t n)
 {
     uint64_t sum = n;
     for (size_t i = 0; i < n; i++)
@@ -265,14 +265,24 @@ static jaeger_str etag_of(jg_http_call *c, const jaeger_span *spans, size_t n)
     return jg_arena_printf(c->call->arena, "\"%zx-%" PRIx64 "\"", n, sum);
 }
 
-static jaeger_status write_columns(jg_http_call *c, jaeger_batch *trace)
+jaeger_status jg_ui_put_columns(jg_http_call *c, const jaeger_span *spans, size_t n, jaeger_str etag)
 {
     JG_CLEANUP(columns_done) columns cols = {0};
+    JG_TRY(gather(&cols, spans, n, c->call));
+    c->content_type = JG_UI_COLUMNS_TYPE;
+    JG_TRY(put_head(c, &cols, spans, n, etag));
+    for (int column = 0; column < COL_COUNT; column++)
+        JG_TRY(put_column(c, &cols, spans, n, column));
+    return JAEGER_OK;
+}
+
+static jaeger_status write_columns(jg_http_call *c, jaeger_batch *trace)
+{
     const jaeger_span *spans = jaeger_batch_spans(trace);
     size_t n = jaeger_batch_span_count(trace);
     if (n == 0)
         return jg_fail(&c->call->error, JAEGER_NOT_FOUND, "trace not found");
-    jaeger_str etag = etag_of(c, spans, n);
+    jaeger_str etag = jg_ui_etag(c, spans, n);
     if (etag.ptr) {
         c->reply->add_header(c->reply->self, "ETag", etag);
         c->reply->add_header(c->reply->self, "Cache-Control", JAEGER_STR("no-cache"));
@@ -281,12 +291,7 @@ static jaeger_status write_columns(jg_http_call *c, jaeger_batch *trace)
             return JAEGER_OK;
         }
     }
-    JG_TRY(gather(&cols, spans, n, c->call));
-    c->content_type = COLUMNS_TYPE;
-    JG_TRY(put_head(c, &cols, spans, n));
-    for (int column = 0; column < COL_COUNT; column++)
-        JG_TRY(put_column(c, &cols, spans, n, column));
-    return JAEGER_OK;
+    return jg_ui_put_columns(c, spans, n, etag);
 }
 
 void jg_ui_api_trace(jg_http_call *c)

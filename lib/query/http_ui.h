@@ -12,6 +12,13 @@
  *  @param write gets the whole trace, once; what it writes to c->json or c->body is the answer */
 void jg_ui_answer_from_trace(jg_http_call *c, jaeger_status (*write)(jg_http_call *c, jaeger_batch *trace));
 
+#define JG_UI_COLUMNS_TYPE "application/x-trace-columns"
+
+/** Changes when spans come or change their time. ptr NULL: out of memory */
+jaeger_str jg_ui_etag(jg_http_call *c, const jaeger_span *spans, size_t n);
+/** Append a trace as columns; pieces may leave meanwhile. @param n one at least */
+jaeger_status jg_ui_put_columns(jg_http_call *c, const jaeger_span *spans, size_t n, jaeger_str etag);
+
 /** Texts in the order of their first use. */
 typedef struct jg_ui_strings {
     jg_map numbers; /* text -> index + 1 */

@@ -4,9 +4,10 @@ import http.server
 import threading
 import time
 
+import pytest
 import requests
 import shop
-from conftest import node
+from conftest import Jaeger, node
 from webui import do, failing, filled  # noqa: F401
 
 
@@ -78,37 +79,88 @@ def test_links_lead_both_ways(filled):  # noqa: F811
     assert len(seen["elsewhere"]) == 1 and "notify" in seen["elsewhere"][0]
 
 
-def test_spans_that_still_arrive_are_shown(filled):  # noqa: F811
-    """The browser says through a proxy when the page is open; then the late span is sent."""
-    now, part = time.time_ns(), shop.Trace("arriving", 0)
+class Way(http.server.ThreadingHTTPServer):
+    """A proxy on the way to the server. At /ready it calls `ready`. `gathers`: answers are passed on when they are
+    whole. `cuts`: the first watch is lost after its first bytes. Remembers what was asked for."""
+    daemon_threads = True
+
+    def __init__(self, server, ready, gathers=False, cuts=False):
+        super().__init__(("127.0.0.1", 0), Passing)
+        self.server, self.ready, self.gathers, self.cuts = server, ready, gathers, cuts
+        self.watches, self.polls = [], 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *_):
+        """Clients leave while an answer is on its way."""
+
+
+class Passing(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        way = self.server
+        if self.path == "/ready":
+            way.ready()
+        headers = {k: v for k, v in self.headers.items() if k.lower() == "if-none-match"}
+        way.polls += bool(headers) and "/api/ui/v1/trace/" in self.path
+        watch = "/watch?" in self.path
+        cut = way.cuts and watch and not way.watches
+        if watch:
+            way.watches.append(self.path)
+        reply = requests.get(f"http://127.0.0.1:{way.server.query}{self.path}", headers=headers, timeout=60, stream=True)
+        parts = [reply.content] if way.gathers else reply.iter_content(chunk_size=None)
+        self.send_response(reply.status_code)
+        for key in ("Content-Type", "Content-Security-Policy", "ETag", "Cache-Control"):
+            if key in reply.headers:
+                self.send_header(key, reply.headers[key])
+        self.end_headers()
+        for part in parts:
+            self.wfile.write(part)
+            self.wfile.flush()
+            if cut:
+                break
+        reply.close()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("way", [{}, {"cuts": True}, {"gathers": True}], ids=["pushed", "lost", "asked"])
+def test_spans_that_still_arrive_are_shown(filled, way):  # noqa: F811
+    """The browser says through a proxy when the page is open; then the late span is sent. The server pushes it,
+    also after the answer was lost; where answers do not come in pieces the page asks."""
+    now, part = time.time_ns(), shop.Trace(f"arriving {way}", 0)
     root = part.span("shop", "start", "", now, now + 10**9)
     part.span("shop", "early", root, now + 10**6, now + 2 * 10**6)
     trace_id = shop.send(filled.http, part)
     filled.trace(trace_id, spans=2)
 
-    class Proxy(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            if self.path == "/ready":
-                part.spans = {}
-                part.span("shop", "late", root, now + 3 * 10**6, now + 4 * 10**6)
-                shop.send(filled.http, part)
-            headers = {k: v for k, v in self.headers.items() if k.lower() == "if-none-match"}
-            reply = requests.get(f"http://127.0.0.1:{filled.query}{self.path}", headers=headers, timeout=30)
-            self.send_response(reply.status_code)
-            for key in ("Content-Type", "Content-Security-Policy", "ETag", "Cache-Control"):
-                if key in reply.headers:
-                    self.send_header(key, reply.headers[key])
-            self.end_headers()
-            self.wfile.write(reply.content)
-
-        def log_message(self, *_):
-            pass
-    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    def late():
+        part.spans = {}
+        part.span("shop", "late", root, now + 3 * 10**6, now + 4 * 10**6)
+        shop.send(filled.http, part)
+    proxy = Way(filled, late, **way)
     seen = node("webui_trace.js", "live", f"http://127.0.0.1:{proxy.server_address[1]}/", trace_id)
     proxy.shutdown()
-    assert seen["errors"] == [] and seen["before"] == seen["after"] == "early"
-    assert "late" in seen["rows"][2]
+    assert [e for e in seen["errors"] if "ERR_INCOMPLETE" not in e] == [] and seen["before"] == seen["after"] == "early"
+    assert "late" in seen["rows"][2] and proxy.watches
+    assert (proxy.polls > 0) == ("gathers" in way)
+    assert len(proxy.watches) > 1 or "cuts" not in way
+
+
+def test_few_pages_watch_and_the_server_stops_at_once(tmp_path):
+    server = Jaeger(tmp_path).start()
+    made = shop.Trace("watched", 0)
+    made.span("shop", "only", "", time.time_ns(), time.time_ns() + 1000)
+    shop.send(server.http, made)
+    server.trace(made.id)
+    url = f"http://127.0.0.1:{server.query}/api/ui/v1/trace/{made.id}/watch?after="
+    open_ones = [requests.get(url, stream=True, timeout=60) for _ in range(16)]
+    assert {r.status_code for r in open_ones} == {200} and open_ones[0].raw.read(8) == b"JTB1\0\0\0\0"
+    assert requests.get(url, timeout=60).status_code == 503
+    begin = time.monotonic()
+    server.stop(timeout=60)
+    assert time.monotonic() - begin < 20  # they would stay for 25 s
+    for one in open_ones:
+        one.close()
 
 
 def test_keys_narrow_and_the_link_keeps_it(filled, failing):  # noqa: F811

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/http.h"
+#include "query/watch.h"
 #include "support/traces.h"
 
 typedef struct fixture {
@@ -11,6 +12,9 @@ typedef struct fixture {
     char content_type[64], etag[64];
     const char *if_none_match;
     jg_buf body;
+    void (*on_piece)(struct fixture *f, jaeger_str piece); /* while an answer is written; NULL: nothing */
+    jg_watch watch;
+    int documents;
 } fixture;
 
 static void add_header(void *self, const char *name, jaeger_str value)
@@ -29,7 +33,10 @@ static void begin_reply(void *self, int status, const char *content_type)
 
 static jaeger_status write_piece(void *self, jaeger_str bytes)
 {
-    jg_buf_str(&((fixture *)self)->body, bytes);
+    fixture *f = self;
+    jg_buf_str(&f->body, bytes);
+    if (f->on_piece)
+        f->on_piece(f, bytes);
     return JAEGER_OK;
 }
 
@@ -125,7 +132,7 @@ static void ui_trace_is_columns(void **state)
 {
     (void)state;
     static const char head[] = "{\"n\":3,\"traceId\":\"0000000000000000000000000000000a\",\"t0\":\"1000\","
-                               "\"services\":[\"shop\"],\"names\":[\"root\",\"child\"]}";
+                               "\"services\":[\"shop\"],\"names\":[\"root\",\"child\"],\"etag\":\"\\\"3-";
     fixture f;
     begin(&f);
     const char *got = ask(&f, TRACE, "");
@@ -226,6 +233,13 @@ static void ui_attributes_are_keys_and_numbered_values(void **state)
     end(&f);
 }
 
+static void add_late_span(fixture *f)
+{
+    f->traces.chunks[f->traces.count++] = batch_of_json(
+        "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"0000000000000000000000000000000a\","
+        "\"spanId\":\"0000000000000009\",\"name\":\"late\"}]}]}]}");
+}
+
 static void ui_trace_that_did_not_change_is_not_sent_again(void **state)
 {
     (void)state;
@@ -238,12 +252,85 @@ static void ui_trace_that_did_not_change_is_not_sent_again(void **state)
     (void)ask(&f, TRACE, "");
     assert_int_equal(f.status, 304);
     assert_int_equal(f.body.len, 1);
-    f.traces.chunks[f.traces.count++] = batch_of_json(
-        "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"0000000000000000000000000000000a\","
-        "\"spanId\":\"0000000000000009\",\"name\":\"late\"}]}]}]}");
+    add_late_span(&f);
     (void)ask(&f, TRACE, "");
     assert_int_equal(f.status, 200);
     assert_string_not_equal(f.etag, known);
+    end(&f);
+}
+
+/** A late span after the first document; the server stops after the second. */
+static void grow_then_stop(fixture *f, jaeger_str piece)
+{
+    if (!jg_str_starts(piece, JAEGER_STR("JTC1")))
+        return;
+    if (f->documents++ == 0)
+        add_late_span(f);
+    else
+        jg_watch_stop(&f->watch);
+}
+
+static void stop_at_once(fixture *f, jaeger_str piece)
+{
+    (void)piece;
+    jg_watch_stop(&f->watch);
+}
+
+static void ui_trace_is_pushed_when_it_grows(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    f.http.watch = &f.watch;
+    jg_watch_init(&f.watch, 1);
+    f.on_piece = grow_then_stop;
+    const char *got = ask(&f, TRACE "/watch", "");
+    assert_int_equal(f.status, 200);
+    assert_int_equal(f.documents, 2);
+    assert_memory_equal(got, "JTB1\0\0\0\0JTC1", 12);
+    assert_non_null(memmem(got, f.body.len, "\"late\"", 6));
+    assert_int_equal(f.watch.running, 0);
+    jg_watch_done(&f.watch);
+    end(&f);
+}
+
+static void ui_trace_that_the_page_has_is_not_pushed(void **state)
+{
+    (void)state;
+    char query[128] = "after=";
+    fixture f;
+    begin(&f);
+    (void)ask(&f, TRACE, "");
+    for (size_t i = 0, at = 6; f.etag[i]; i++) /* its quotes escaped */
+        at += (size_t)snprintf(query + at, sizeof query - at, f.etag[i] == '"' ? "%%22" : "%c", f.etag[i]);
+    f.http.watch = &f.watch;
+    jg_watch_init(&f.watch, 1);
+    f.on_piece = stop_at_once;
+    (void)ask(&f, TRACE "/watch", query);
+    assert_int_equal(f.body.len - 1, 8); /* a beat */
+    jg_watch_done(&f.watch);
+    end(&f);
+}
+
+static void ui_watchers_are_few(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    (void)ask(&f, TRACE "/watch", "");
+    assert_int_equal(f.status, 501);
+    f.http.watch = &f.watch;
+    jg_watch_init(&f.watch, 1);
+    assert_ok(jg_watch_enter(&f.watch, NULL));
+    (void)ask(&f, TRACE "/watch", "");
+    assert_int_equal(f.status, 503);
+    jg_watch_leave(&f.watch);
+    jg_watch_stop(&f.watch);
+    (void)ask(&f, TRACE "/watch", "");
+    assert_int_equal(f.status, 503);
+    (void)ask(&f, "/api/ui/v1/trace/xyz/watch", "");
+    assert_int_equal(f.status, 400);
+    jg_watch_done(&f.watch);
     end(&f);
 }
 
@@ -349,6 +436,9 @@ int main(void)
         cmocka_unit_test(ui_find_answers_indexes),
         cmocka_unit_test(ui_attributes_are_keys_and_numbered_values),
         cmocka_unit_test(ui_trace_that_did_not_change_is_not_sent_again),
+        cmocka_unit_test(ui_trace_is_pushed_when_it_grows),
+        cmocka_unit_test(ui_trace_that_the_page_has_is_not_pushed),
+        cmocka_unit_test(ui_watchers_are_few),
         cmocka_unit_test(ui_edges_have_errors_and_times),
         cmocka_unit_test(ui_sees_the_pipeline_and_the_sampling),
         cmocka_unit_test(ui_says_what_is_wrong),

@@ -221,6 +221,20 @@ export function findInTrace(
   return json(`api/ui/v1/trace/${id}/find?q=${encodeURIComponent(query)}`, signal);
 }
 
+/** An answer in which the trace comes anew whenever it has grown. @param etag of the trace that is there already */
+export async function watchTrace(
+  id: string,
+  etag: string,
+  signal: AbortSignal,
+): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+  const answer = await ask(`api/ui/v1/trace/${id}/watch?after=${encodeURIComponent(etag)}`, {
+    signal,
+    cache: 'no-store',
+  });
+  if (!answer.body) throw new ApiError('The browser cannot read answers in pieces.', 0);
+  return answer.body.getReader();
+}
+
 export interface KeyCount {
   key: string;
   spans: number;

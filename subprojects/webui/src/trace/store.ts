@@ -9,9 +9,10 @@ import {
   traceColumns,
   traceOtlp,
   valuesInTrace,
+  watchTrace,
 } from '../lib/api';
 import type { Grouping } from './aggregate';
-import { readColumns } from './columns';
+import { Documents, readColumns } from './columns';
 import { words, wordsFit } from './find';
 import { build, rowsById, spanId, type Trace } from './model';
 import { type Attr, details, fromOtlp, type Loaded, type SpanDetail, textOf } from './otlp';
@@ -23,6 +24,9 @@ export interface Source {
   details(rows: number[], signal?: AbortSignal): Promise<Map<number, SpanDetail>>;
   /** The same trace, if more of it has arrived. Absent: it does not change. */
   again?(signal: AbortSignal): Promise<Source | undefined>;
+  /** Hand out the trace whenever it has grown, until the server ends the answer; `beat`: something came.
+   *  @throws it cannot be had, or was lost */
+  watch?(signal: AbortSignal, beat: () => void, grown: (next: Source) => void): Promise<void>;
   /** Rows in which all words are found. */
   find(query: string, signal?: AbortSignal): Promise<Uint8Array>;
   /** Keys of attributes, and the spans by the values of one. */
@@ -65,6 +69,17 @@ function fromServer(trace: Trace, etag: string): Source {
       return columns && columns !== 'same'
         ? fromServer(build(readColumns(columns.buffer)), columns.etag)
         : undefined;
+    },
+    async watch(signal, beat, grown) {
+      const reader = await watchTrace(trace.traceId, etag, signal),
+        documents = new Documents();
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        beat();
+        const last = documents.push(part.value).pop(); // of several only the newest counts
+        if (!last) continue;
+        const columns = readColumns(last);
+        grown(fromServer(build(columns), columns.etag));
+      }
     },
     async details(rows, signal) {
       const wanted = rows.filter((row) => !cache.has(row));
