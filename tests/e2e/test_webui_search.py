@@ -38,3 +38,10 @@ def test_searches_are_saved_by_name(filled):  # noqa: F811
 def test_results_as_a_graph(filled):  # noqa: F811
     nodes = " ".join(search(filled, "graph")["nodes"])
     assert "frontend" in nodes and "1 hops before" in nodes and "bank-gateway" in nodes
+
+
+def test_results_are_narrowed_and_looked_into(filled):  # noqa: F811
+    seen = search(filled, "facets")
+    some, less = (int(seen[key].split()[0]) for key in ("some", "less"))
+    assert 60 > some > less > 0 and seen["again"] == seen["less"]
+    assert "frontend" in seen["first"] and seen["back"] == "trace"

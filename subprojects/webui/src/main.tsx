@@ -191,6 +191,20 @@ function onKey(event: KeyboardEvent): void {
   }
 }
 
+/** Menus made of <details> close by a click elsewhere and by Esc. */
+function closeMenus(event: Event): void {
+  if (event instanceof KeyboardEvent && event.key !== 'Escape') return;
+  const target = event.target as Element;
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>('details.menu[open]')) {
+    const inside = menu.contains(target);
+    if (inside && !(event instanceof KeyboardEvent)) continue;
+    menu.open = false;
+    if (!inside) continue;
+    menu.querySelector('summary')?.focus();
+    event.stopPropagation();
+  }
+}
+
 async function onDrop(event: DragEvent): Promise<void> {
   const files = [...(event.dataTransfer?.files ?? [])];
   if (files.length === 0) return;
@@ -202,6 +216,8 @@ function App() {
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
     document.addEventListener('keydown', onKey);
+    document.addEventListener('keydown', closeMenus, true);
+    document.addEventListener('pointerdown', closeMenus);
     document.addEventListener('dragover', (e) => e.preventDefault());
     document.addEventListener('drop', (e) => void onDrop(e));
     const forced = param('uiTheme');

@@ -90,6 +90,39 @@ const tasks = {
         return { found, list, again, chosen, reset: await page.$eval('#service', (s) => s.value) };
     },
 
+    /** Narrow by a service and by errors; look into a result without leaving; the link keeps what is chosen. */
+    async facets(page) {
+        await page.goto(`${url}search?service=frontend&lookback=2h&limit=200`);
+        await page.waitForSelector('.traces li');
+        const choose = async (menu, value) => {
+            await page.click(`.facets summary:has-text("${menu}")`);
+            await page.locator('.facets details[open] label', { hasText: value }).click();
+            await page.keyboard.press('Escape');
+            await page.waitForSelector('.facets details[open]', { state: 'detached' });
+        };
+        await choose('Services', 'bank-gateway');
+        const some = await text(page, '#count');
+        await choose('Status', 'With errors');
+        await page.locator('#count', { hasNotText: some }).waitFor();
+        const less = await text(page, '#count'), link = page.url();
+        await page.locator('a.trace').first().focus();
+        await page.keyboard.press(' ');
+        await page.locator('.preview canvas[aria-label*="frontend"]').waitFor();
+        const first = await page.getAttribute('.preview canvas', 'aria-label');
+        await page.keyboard.press('ArrowDown');
+        await page.waitForFunction((before) => ![null, '', before].includes(document.querySelector('.preview canvas')?.getAttribute('aria-label')), first);
+        await page.keyboard.press('Escape');
+        await page.waitForSelector('.preview', { state: 'detached' });
+        const back = await page.evaluate(() => document.activeElement.className);
+        await page.goto('about:blank');
+        await page.goto(link);
+        await page.waitForSelector('.facets button.chip');
+        const again = await text(page, '#count');
+        await page.click('.facets button:text-is("Clear all")');
+        await page.locator('#count', { hasText: /^60 traces/ }).waitFor();
+        return { some, less, first, back, again };
+    },
+
     async graph(page) {
         await page.goto(`${url}search?service=checkout&lookback=2h&limit=20`);
         await page.waitForSelector('.traces li');

@@ -9,8 +9,11 @@ import { remember, save } from '../lib/recent';
 import { go, hrefTo, param, place, setParams } from '../lib/router';
 import { store, stored } from '../lib/stored';
 import { outliers } from '../search/outliers';
+import { FacetBar } from '../search/facetbar';
+import { facetsOfText, narrow } from '../search/facets';
 import { SearchForm } from '../search/form';
 import { Searches } from '../search/lists';
+import { Preview } from '../search/preview';
 import { Cards, sorted, Table } from '../search/results';
 import { type Found, useSearch } from '../search/run';
 import { ASKING, type Form, formOfUrl, KEYS, ORDERS, paramsOf } from '../search/state';
@@ -136,7 +139,7 @@ function Head({
   return (
     <div class="bar-row">
       <h1 aria-live="polite" id="count">
-        {brush ? `${count(shown.length)} of ${total}` : total}
+        {shown.length < found.traces.length ? `${count(shown.length)} of ${total}` : total}
       </h1>
       <span class="soft grow">{facts.join(' · ')}</span>
       {brush && <button onClick={() => onBrush(undefined)}>Clear selection</button>}
@@ -176,6 +179,9 @@ function Picked({ ids, onClear }: { ids: readonly string[]; onClear: () => void 
 
 function List({ found, busy, onMore }: ListProps) {
   const [brush, setBrush] = useState<Brush>();
+  const [preview, setPreview] = useState<Summary>();
+  const facets = param('facets'),
+    chosen = useMemo(() => facetsOfText(facets), [facets]);
   const sort = param('sort') ?? (found.ordered ? undefined : FALLBACK[param('order') ?? 'newest']);
   const odd = useMemo(() => outliers(found.traces), [found]);
   const shown = useMemo(() => {
@@ -185,15 +191,19 @@ function List({ found, busy, onMore }: ListProps) {
         t.startMs <= brush.toMs &&
         t.durationNs >= brush.minNs &&
         t.durationNs <= brush.maxNs);
-    return sorted(found.traces.filter(inside), sort);
-  }, [found, brush, sort]);
-  const props = { traces: shown, outliers: odd, picked: picked.value, onPick: pick };
+    return sorted(narrow(found.traces, chosen).filter(inside), sort);
+  }, [found, brush, sort, chosen]);
+  const props = { traces: shown, outliers: odd, picked: picked.value, onPick: pick, onPreview: setPreview };
+  const step = (by: number) => {
+    const next = shown[shown.findIndex((t) => t.traceId === preview?.traceId) + by];
+    if (next) setPreview(next);
+  };
   const order = ORDERS.find(([name]) => name === param('order'))?.[1] ?? 'Newest';
   return (
     <>
       {!(param('uiEmbed') === 'v0' && param('uiSearchHideGraph') === '1') && (
         <Scatter
-          traces={found.traces}
+          traces={narrow(found.traces, chosen)}
           outliers={odd}
           brush={brush}
           onBrush={setBrush}
@@ -201,6 +211,10 @@ function List({ found, busy, onMore }: ListProps) {
         />
       )}
       <Head found={found} shown={shown} odd={odd} brush={brush} onBrush={setBrush} />
+      <FacetBar traces={found.traces} chosen={chosen} />
+      {shown.length === 0 && (
+        <p class="notice">None of the {plural(found.traces.length, 'trace')} passes what is chosen above.</p>
+      )}
       {found.stoppedEarly && (
         <p class="notice warn">
           The search stopped early, at its budget of traces or time: traces may be missing. Narrow the time
@@ -219,6 +233,7 @@ function List({ found, busy, onMore }: ListProps) {
           {busy ? 'Loading…' : `Load more (${order.toLowerCase()} first)`}
         </button>
       )}
+      {preview && <Preview of={preview} onClose={() => setPreview(undefined)} onStep={step} />}
       {picked.value.length > 0 && <Picked ids={picked.value} onClear={() => (picked.value = [])} />}
     </>
   );

@@ -16,6 +16,27 @@ interface Props {
   outliers: Set<string>;
   picked: readonly string[];
   onPick: (id: string, on: boolean) => void;
+  onPreview: (t: Summary) => void;
+}
+
+/** Space on a result looks into it; a click or Enter opens it. */
+function onSpace(e: KeyboardEvent, t: Summary, onPreview: Props['onPreview']): void {
+  if (e.key !== ' ') return;
+  e.preventDefault();
+  onPreview(t);
+}
+
+function Look({ t, onPreview }: { t: Summary; onPreview: Props['onPreview'] }) {
+  return (
+    <button
+      class="look quiet small"
+      title="Preview (Space)"
+      aria-label={`Preview of ${t.rootService} ${t.root}`}
+      onClick={() => onPreview(t)}
+    >
+      ▤
+    </button>
+  );
 }
 
 /** Which of `n` items of equal height the window shows. */
@@ -88,7 +109,7 @@ function Pick({ t, picked, onPick }: { t: Summary; picked: readonly string[]; on
   );
 }
 
-export function Cards({ traces, outliers, picked, onPick }: Props) {
+export function Cards({ traces, outliers, picked, onPick, onPreview }: Props) {
   const list = useRef<HTMLUListElement>(null);
   const { first, last } = useWindow(list, traces.length, CARD);
   const longest = traces.reduce((max, t) => Math.max(max, t.durationNs), 1);
@@ -109,7 +130,8 @@ export function Cards({ traces, outliers, picked, onPick }: Props) {
           <label title="Pick to compare">
             <Pick t={t} picked={picked} onPick={onPick} />
           </label>
-          <a class="trace" href={hrefTo(`/trace/${t.traceId}`)}>
+          <Look t={t} onPreview={onPreview} />
+          <a class="trace" href={hrefTo(`/trace/${t.traceId}`)} onKeyDown={(e) => onSpace(e, t, onPreview)}>
             <div class="fill" style={{ width: `${(100 * t.durationNs) / longest}%` }} />
             <div class="line">
               <b class="cut">{t.rootService || '(no root span)'}</b>
@@ -158,7 +180,7 @@ interface TableProps extends Props {
   onSort: (by: string) => void;
 }
 
-export function Table({ traces, outliers, picked, onPick, sort, onSort }: TableProps) {
+export function Table({ traces, outliers, picked, onPick, onPreview, sort, onSort }: TableProps) {
   const body = useRef<HTMLTableSectionElement>(null);
   const { first, last } = useWindow(body, traces.length, ROW);
   const longest = traces.reduce((max, t) => Math.max(max, t.durationNs), 1);
@@ -200,10 +222,14 @@ export function Table({ traces, outliers, picked, onPick, sort, onSort }: TableP
               <Pick t={t} picked={picked} onPick={onPick} />
             </td>
             <td class="cut">
-              <a href={hrefTo(`/trace/${t.traceId}`)} title={`${t.rootService} ${t.root}`}>
+              <a
+                href={hrefTo(`/trace/${t.traceId}`)}
+                title={`${t.rootService} ${t.root}`}
+                onKeyDown={(e) => onSpace(e, t, onPreview)}
+              >
                 <Dot service={t.rootService} /> <b>{t.rootService || '(no root span)'}</b> {t.root}
               </a>{' '}
-              <Marks t={t} outlier={outliers.has(t.traceId)} />
+              <Marks t={t} outlier={outliers.has(t.traceId)} /> <Look t={t} onPreview={onPreview} />
             </td>
             <td class="num">{count(t.spans)}</td>
             <td class={`num${t.errors ? ' error-text' : ' soft'}`}>{count(t.errors)}</td>
