@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Calls between services with their errors and times, of the newest traces: what the map shows beside the
  * counts of /api/dependencies, which know no errors. One span whose parent belongs to another service is one
- * call. The number of traces read is bounded, so the figures are a sample, and the answer says of how many.
+ * call. Traces are read, newest first, until a time is over; the answer says of how many it is, and whether
+ * these are all.
  */
 #include "core/arena.h"
 #include "core/clock.h"
@@ -14,8 +15,9 @@
 #include "query/http_api.h"
 
 #define TRACES_DEFAULT 300
-#define TRACES_MAX     2000
-#define EDGES_MAX      20000 /* a map of so many cannot be drawn */
+#define TRACES_MAX     20000
+#define TIME_NS        (3 * JG_NS_PER_S) /* a page waits for it */
+#define EDGES_MAX      20000             /* a map of so many cannot be drawn */
 
 typedef struct edge {
     jaeger_str parent, child;
@@ -28,6 +30,8 @@ typedef struct edges {
     edge *items;
     size_t count, cap;
     size_t traces;
+    uint64_t end_ns; /* CLOCK_MONOTONIC: no trace is begun after it */
+    bool late;       /* it came before the traces ended */
     bool stopped_early;
     jaeger_arena *scratch; /* of one trace */
 } edges;
@@ -94,18 +98,25 @@ static jaeger_status on_trace(void *self, jaeger_batch *take, jaeger_call *call)
     edges *list = self;
     JG_AUTO_BATCH jaeger_batch *trace = take;
     JG_TRY(jaeger_call_check(call));
+    if (list->traces && jg_clock_mono_ns() >= list->end_ns) {
+        list->late = true;
+        return JAEGER_CANCELLED; /* enough */
+    }
     list->traces++;
     if (!count_calls(list, jaeger_batch_spans(trace), jaeger_batch_span_count(trace), call->arena))
         return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED, "too many connections to count");
     return JAEGER_OK;
 }
 
-static void write_edges(jg_http_call *c, const edges *list)
+/** @param limit how many traces could be read */
+static void write_edges(jg_http_call *c, const edges *list, size_t limit)
 {
     jg_json_out *json = &c->json;
     jg_json_object(json);
     jg_json_key_lit(json, "traces");
     jg_json_u64(json, list->traces);
+    jg_json_key_lit(json, "more");
+    jg_json_bool(json, list->late || list->stopped_early || list->traces >= limit);
     if (list->stopped_early) {
         jg_json_key_lit(json, "stoppedEarly");
         jg_json_bool(json, true);
@@ -133,7 +144,9 @@ static void write_edges(jg_http_call *c, const edges *list)
 
 void jg_ui_api_edges(jg_http_call *c)
 {
-    JG_CLEANUP(edges_done) edges list = {.scratch = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX)};
+    JG_CLEANUP(edges_done)
+    edges list = {.scratch = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX),
+                  .end_ns = jg_clock_mono_ns() + TIME_NS};
     jaeger_error err = {0};
     int64_t end_ms = (int64_t)(jg_clock_unix_ns() / 1000000), lookback_ms = 3600000, limit = TRACES_DEFAULT;
     if (jg_api_int_param(c, "endTs", &end_ms, &err) != JAEGER_OK ||
@@ -153,11 +166,11 @@ void jg_ui_api_edges(jg_http_call *c)
                                ? jaeger_query_find_traces(c->http->query, &find, (jaeger_read_options){0},
                                                           (jaeger_consumer){on_trace, &list}, c->call)
                                : jg_fail_oom(&c->call->error);
-    if (status != JAEGER_OK) {
+    if (status != JAEGER_OK && !list.late) {
         jg_api_fail_query(c, status);
         return;
     }
     jg_http_json_begin(c, false);
-    write_edges(c, &list);
+    write_edges(c, &list, find.limit);
     jg_http_json_end(c);
 }

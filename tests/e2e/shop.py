@@ -116,6 +116,26 @@ def hostile_trace(begin_ns):
     return trace
 
 
+def mesh(services, begin_ns, traces=100):
+    """Traces of many services of eight teams, with a few that all call; every service is in one at least."""
+    r = random.Random(5)
+    teams = ["checkout", "catalog", "identity", "billing", "search", "shipping", "media", "growth"]
+    names = ["platform-auth", "platform-postgres", "platform-kafka"] + [f"{teams[i % 8]}-part-{i // 8}" for i in range(services - 3)]
+    made = []
+    for k in range(traces):
+        trace = Trace(f"mesh{k}", begin_ns)
+        mine = names[3:][k % len(teams)::len(teams)]
+        above = trace.span(mine[0], "start", None, begin_ns, begin_ns + 10**8)
+        for i, name in enumerate(mine[1:]):
+            status = {"status": {"code": 2}} if r.random() < 0.05 else {}
+            span = trace.span(name, "call", above, begin_ns + i * 1000, begin_ns + 10**7, **status)
+            if r.random() < 0.3:
+                trace.span(r.choice(names[:3]), "serve", span, begin_ns + i * 1000, begin_ns + 10**6)
+            above = span if r.random() < 0.5 else above
+        made.append(trace)
+    return made
+
+
 def send(http_port, trace, at_once=5000):
     """Over OTLP/HTTP, in parts that receivers take."""
     for group in trace.document()["resourceSpans"]:

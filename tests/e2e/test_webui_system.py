@@ -36,6 +36,23 @@ def test_map_has_a_force_layout_and_errors_on_edges(filled):  # noqa: F811
     assert any("payment → bank-gateway" in hint and "% errors" in hint for hint in seen["failing"])
 
 
+def test_map_of_200_services_can_be_read(tmp_path):
+    server = Jaeger(tmp_path).start()
+    if 'id="app"' not in server.get("/").text:
+        server.stop()
+        pytest.skip("built without the web UI")
+    traces = shop.mesh(200, time.time_ns() - 30_000_000_000)
+    for trace in traces:
+        shop.send(server.http, trace)
+    server.trace(traces[-1].id)
+    seen = node("webui_system.js", "many", f"http://127.0.0.1:{server.query}/", "200")
+    server.stop()
+    assert seen["errors"] == [] and seen["found"] == 1
+    for layout in ("layered", "force"):
+        assert seen[layout]["overlaps"] == seen[layout]["outside"] == 0, seen
+        assert seen[layout]["text"] > 7, seen
+
+
 def test_login_and_switch_of_tenant(tmp_path):
     server = Jaeger(tmp_path)
     server.config.write_text(server.config.read_text()

@@ -356,10 +356,11 @@ static void ui_edges_have_errors_and_times(void **state)
     fixture f;
     begin(&f);
     f.traces.chunks[f.traces.count++] = batch_of_json(shop_calls_bank);
-    assert_string_equal(
-        ask(&f, "/api/ui/v1/edges", "endTs=1&lookback=1"),
-        "{\"traces\":2,\"edges\":[{\"parent\":\"shop\",\"child\":\"bank\",\"calls\":2,\"errors\":1,"
-        "\"meanNs\":1500}]}");
+    assert_string_equal(ask(&f, "/api/ui/v1/edges", "endTs=1&lookback=1"),
+                        "{\"traces\":2,\"more\":false,\"edges\":[{\"parent\":\"shop\",\"child\":\"bank\","
+                        "\"calls\":2,\"errors\":1,"
+                        "\"meanNs\":1500}]}");
+    assert_non_null(strstr(ask(&f, "/api/ui/v1/edges", "endTs=1&lookback=1&limit=2"), "\"more\":true"));
     (void)ask(&f, "/api/ui/v1/edges", "endTs=soon");
     assert_int_equal(f.status, 400);
     end(&f);

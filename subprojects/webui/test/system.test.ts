@@ -4,6 +4,7 @@ import type { Summary } from '../src/lib/api';
 import { bytes } from '../src/lib/format';
 import { Metrics, parseMetrics } from '../src/lib/prometheus';
 import { force } from '../src/graph/force';
+import { layers } from '../src/graph/layers';
 import { addPaths, newPaths } from '../src/graph/paths';
 import { outliers } from '../src/search/outliers';
 import { build } from '../src/trace/model';
@@ -38,10 +39,37 @@ test('outliers are far beyond others of their root', () => {
   expect(outliers([]).size).toBe(0);
 });
 
+const page = { job: 1, style: 'force', aspect: 2 } as const;
+
+test.each([force, layers])('two hundred services fill the page without overlaps', (layout) => {
+  const nodes = Array.from({ length: 200 }, (_, i) => ({
+    id: String(i),
+    width: 60 + (i % 7) * 12,
+    height: 20,
+  }));
+  // Shared ones that all call, a far island, cycles.
+  const edges = nodes.flatMap((n, i) => [
+    { from: n.id, to: String(i % 5) },
+    { from: String(i < 190 ? (i * 7) % 190 : 195), to: n.id },
+  ]);
+  const answer = layout({ ...page, nodes, edges, compact: true });
+  const area = nodes.reduce((sum, n) => sum + n.width * n.height, 0);
+  expect(answer.width * answer.height).toBeLessThan(area * 8);
+  expect(answer.width / answer.height).toBeGreaterThan(1);
+  expect(answer.width / answer.height).toBeLessThan(4);
+  for (let i = 0; i < 200; i++)
+    for (let k = 0; k < i; k++) {
+      const [, x0, y0] = answer.nodes[i],
+        [, x1, y1] = answer.nodes[k];
+      const apart = Math.abs(x0 - x1) >= (nodes[i].width + nodes[k].width) / 2 || Math.abs(y0 - y1) >= 20;
+      if (!apart) expect.fail(`${i} and ${k} overlap`);
+    }
+});
+
 test('a force layout places nodes apart, whatever the graph', () => {
   const nodes = Array.from({ length: 30 }, (_, i) => ({ id: String(i), width: 100, height: 40 }));
   const edges = nodes.slice(1).map((n, i) => ({ from: String(Math.floor(i / 3)), to: n.id }));
-  const answer = force({ job: 1, nodes, edges: [...edges, { from: '1', to: '1' }], style: 'force' });
+  const answer = force({ ...page, nodes, edges: [...edges, { from: '1', to: '1' }], compact: false });
   expect(answer.edges).toHaveLength(30);
   for (const [, x, y] of answer.nodes)
     expect(x >= 0 && y >= 0 && x <= answer.width && y <= answer.height).toBe(true);

@@ -110,7 +110,8 @@ const tasks = {
         await page.locator('.preview canvas[aria-label*="frontend"]').waitFor();
         const first = await page.getAttribute('.preview canvas', 'aria-label');
         await page.keyboard.press('ArrowDown');
-        await page.waitForFunction((before) => ![null, '', before].includes(document.querySelector('.preview canvas')?.getAttribute('aria-label')), first);
+        const label = () => page.getAttribute('.preview canvas', 'aria-label');
+        for (let now = await label(); !now || now === first; now = await label()) await page.waitForTimeout(50);
         await page.keyboard.press('Escape');
         await page.waitForSelector('.preview', { state: 'detached' });
         const back = await page.evaluate(() => document.activeElement.className);

@@ -42,6 +42,29 @@ const tasks = {
         return { user, choice, first, second, tenant: await page.inputValue('#tenant') };
     },
 
+    /** Are the names of many services readable without zooming? How many overlap, how high is the text on the screen? */
+    async many(page, n) {
+        const seen = {};
+        for (const layout of ['layered', 'force']) {
+            await page.goto(`${url}dependencies?layout=${layout}`);
+            await page.locator('.graph .node').nth(Number(n) - 1).waitFor();
+            await page.locator('[role=status]', { hasText: 'errors of all' }).waitFor();
+            seen[layout] = await page.evaluate(() => {
+                const boxes = [...document.querySelectorAll('.graph .node rect:first-child')].map((r) => r.getBoundingClientRect());
+                const overlap = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+                const graph = document.querySelector('.graph').getBoundingClientRect();
+                return {
+                    overlaps: boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => overlap(a, b))).length,
+                    outside: boxes.filter((b) => b.left < graph.left || b.right > graph.right || b.top < graph.top || b.bottom > graph.bottom).length,
+                    text: document.querySelector('.graph .node text').getBoundingClientRect().height,
+                };
+            });
+        }
+        await page.fill('[aria-label="Find a service"]', 'platform-kafka');
+        await page.waitForSelector('.graph .node.on');
+        return { ...seen, found: await page.$$eval('.graph .node.on', (all) => all.length) };
+    },
+
     async layouts(page) {
         await page.goto(`${url}dependencies?layout=force`);
         await page.waitForSelector('.graph .node');

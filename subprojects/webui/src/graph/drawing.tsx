@@ -3,15 +3,26 @@
 import type { GraphEdge, GraphNode } from './graph';
 import type { LayoutAnswer } from './layout.worker';
 
-export const NODE_HEIGHT = 40;
 const DENSE = 300,
   LABELS_MAX = 60;
 
-export const widthOf = (n: GraphNode) =>
-  Math.min(240, Math.max(90, 30 + Math.max(n.title.length * 7, (n.sub?.length ?? 0) * 6)));
+/** So many nodes are small ones, with their title only. */
+export const COMPACT = 80;
+
+export interface Size {
+  width: number;
+  height: number;
+}
+export const sizeOf = (n: GraphNode, compact: boolean): Size =>
+  compact
+    ? { width: Math.min(140, Math.max(50, 18 + n.title.length * 6.5)), height: 20 }
+    : {
+        width: Math.min(240, Math.max(90, 30 + Math.max(n.title.length * 7, (n.sub?.length ?? 0) * 6))),
+        height: 40,
+      };
 
 function cut(text: string, width: number, per: number): string {
-  const max = Math.floor((width - 26) / per);
+  const max = Math.floor(width / per);
   return text.length > max ? text.slice(0, max - 1) + '…' : text;
 }
 
@@ -68,16 +79,17 @@ interface NodeProps {
   at: readonly [number, number];
   on: boolean;
   away: boolean;
+  compact: boolean;
   onOpen: ((id: string) => void) | undefined;
   onHover: (id: string | undefined) => void;
 }
 
-function Node({ node: n, at, on, away, onOpen, onHover }: NodeProps) {
-  const w = widthOf(n);
+function Node({ node: n, at, on, away, compact, onOpen, onHover }: NodeProps) {
+  const { width: w, height: h } = sizeOf(n, compact);
   return (
     <g
       class={`node ${n.className ?? ''}${on ? ' on' : ''}${away ? ' away' : ''}`}
-      transform={`translate(${at[0] - w / 2} ${at[1] - NODE_HEIGHT / 2})`}
+      transform={`translate(${at[0] - w / 2} ${at[1] - h / 2})`}
       role="button"
       tabIndex={0}
       aria-label={n.hint ?? `${n.title} ${n.sub ?? ''}`}
@@ -92,22 +104,30 @@ function Node({ node: n, at, on, away, onOpen, onHover }: NodeProps) {
       onFocus={() => onHover(n.id)}
       onBlur={() => onHover(undefined)}
     >
-      <rect width={w} height={NODE_HEIGHT} rx="7" />
+      <rect width={w} height={h} rx={compact ? 5 : 7} />
       <rect
-        width="5"
-        height={NODE_HEIGHT - 14}
-        x="7"
-        y="7"
-        rx="2.5"
+        width={compact ? 4 : 5}
+        height={h - (compact ? 8 : 14)}
+        x={compact ? 4 : 7}
+        y={compact ? 4 : 7}
+        rx="2"
         style={{ fill: n.color ?? 'var(--faint)', stroke: 'none' }}
       />
-      <text x="19" y={n.sub ? 17 : 24} style={{ fontWeight: 600 }}>
-        {cut(n.title, w, 6.9)}
-      </text>
-      {n.sub && (
-        <text class="small" x="19" y="32">
-          {cut(n.sub, w, 5.8)}
+      {compact ? (
+        <text class="tight" x="12" y="14">
+          {cut(n.title, w - 15, 6.4)}
         </text>
+      ) : (
+        <>
+          <text x="19" y={n.sub ? 17 : 24} style={{ fontWeight: 600 }}>
+            {cut(n.title, w - 26, 6.9)}
+          </text>
+          {n.sub && (
+            <text class="small" x="19" y="32">
+              {cut(n.sub, w - 26, 5.8)}
+            </text>
+          )}
+        </>
       )}
       <title>{n.hint ?? n.title}</title>
     </g>
@@ -144,7 +164,8 @@ interface Props {
 
 export function Drawing({ nodes, edges, placed, view, label, needle, active, near, onOpen, onHover }: Props) {
   const heaviest = edges.reduce((max, e) => Math.max(max, e.weight ?? 1), 1);
-  const dense = edges.length > DENSE,
+  const compact = nodes.length > COMPACT,
+    dense = compact || edges.length > DENSE,
     most = heaviest > 1 ? (dense ? 2 : 4) / Math.log1p(heaviest) : 0;
   const at = new Map(placed.nodes.map(([id, x, y]) => [id, [x, y] as const]));
   return (
@@ -179,6 +200,7 @@ export function Drawing({ nodes, edges, placed, view, label, needle, active, nea
                 at={place}
                 on={found || n.id === active}
                 away={(!!near && !near.has(n.id)) || (!!needle && !found)}
+                compact={compact}
                 onOpen={onOpen}
                 onHover={onHover}
               />

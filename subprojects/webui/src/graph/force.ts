@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Force layout: nodes push each other away, edges pull. Starts on a spiral, so the same graph looks the same.
+// Force layout: nodes push each other away, edges pull. Starts on a spiral, so the same graph looks the same. Then it is
+// spread over the page's shape, and what overlaps is moved apart: every name can be read.
 import type { LayoutAnswer, LayoutAsk } from './layout.worker';
 
 const EDGE = 190,
+  PAD = 8, // between nodes
+  ROOM = 1.8, // area for each of their own
   STEPS_MAX = 320,
   WORK_MAX = 90e6; // pairs looked at
 
-export function force({ job, nodes, edges }: LayoutAsk): LayoutAnswer {
+export function force(ask: LayoutAsk): LayoutAnswer {
+  const { job, nodes, edges } = ask;
   const n = nodes.length,
     at = new Map(nodes.map((node, i) => [node.id, i]));
   const x = new Float64Array(n),
@@ -62,7 +66,52 @@ export function force({ job, nodes, edges }: LayoutAsk): LayoutAnswer {
       y[i] += dy[i] * move;
     }
   }
+  if (ask.compact) spread(ask, x, y);
+  separate(nodes, x, y);
   return placed(job, nodes, edges, at, x, y);
+}
+
+/** Stretch to the shape of the page, with about half of it free; a few that are far out come nearer. */
+function spread({ nodes, aspect }: LayoutAsk, x: Float64Array, y: Float64Array): void {
+  const area = nodes.reduce((sum, n) => sum + (n.width + PAD) * (n.height + PAD), 0) * ROOM;
+  const height = Math.sqrt(area / aspect);
+  for (const [values, size] of [
+    [x, height * aspect],
+    [y, height],
+  ] as const) {
+    const sorted = values.slice().sort(),
+      low = sorted[Math.floor(sorted.length * 0.02)],
+      high = sorted[Math.ceil(sorted.length * 0.98) - 1];
+    for (let i = 0; i < values.length; i++)
+      values[i] = (Math.max(0, Math.min(1, (values[i] - low) / (high - low || 1))) - 0.5) * size;
+  }
+}
+
+/** Push overlapping nodes apart, each half the way, where the way is shorter. */
+function separate(nodes: LayoutAsk['nodes'], x: Float64Array, y: Float64Array): void {
+  const n = nodes.length,
+    rounds = Math.max(10, Math.min(150, Math.floor(WORK_MAX / (n * n + 1))));
+  for (let round = 0, moved = true; round < rounds && moved; round++) {
+    moved = false;
+    for (let i = 0; i < n; i++)
+      for (let k = i + 1; k < n; k++) {
+        const ax = x[k] - x[i],
+          ay = y[k] - y[i];
+        const overX = (nodes[i].width + nodes[k].width) / 2 + PAD - Math.abs(ax),
+          overY = (nodes[i].height + nodes[k].height) / 2 + PAD - Math.abs(ay);
+        if (overX <= 0.5 || overY <= 0.5) continue;
+        moved = true;
+        if (overX < overY) {
+          const d = (ax < 0 ? -1 : 1) * (overX / 2);
+          x[i] -= d;
+          x[k] += d;
+        } else {
+          const d = (ay < 0 ? -1 : 1) * (overY / 2);
+          y[i] -= d;
+          y[k] += d;
+        }
+      }
+  }
 }
 
 /** Moved to the first quadrant; edges from border to border. */

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import './graph.css';
 import { failed } from '../lib/api';
-import { Drawing, NODE_HEIGHT, widthOf } from './drawing';
+import { COMPACT, Drawing, sizeOf } from './drawing';
 import { drag, Loading, useSize } from '../ui/bits';
 import type { LayoutAnswer, LayoutAsk } from './layout.worker';
 
@@ -83,13 +83,15 @@ export function Graph({ nodes, edges, label, find, onOpen, focus, layout: style 
   const placed = answered?.key === key ? answered.layout : undefined;
 
   useEffect(() => {
-    if (nodes.length === 0) return undefined;
+    if (nodes.length === 0 || width < 10) return undefined; // first its place, then what fills it
     setError('');
     moved.current = false;
     const { answer, cancel } = layout({
-      nodes: nodes.map((n) => ({ id: n.id, width: widthOf(n), height: NODE_HEIGHT })),
+      nodes: nodes.map((n) => ({ id: n.id, ...sizeOf(n, nodes.length > COMPACT) })),
       edges: edges.map((e) => ({ from: e.from, to: e.to })),
       style,
+      aspect: width > 10 && height > 10 ? width / height : 1.8,
+      compact: nodes.length > COMPACT,
     });
     let done = false;
     answer.then((a) => {
@@ -99,7 +101,7 @@ export function Graph({ nodes, edges, label, find, onOpen, focus, layout: style 
     return () => {
       if (!done) cancel();
     };
-  }, [key]);
+  }, [key, width < 10]);
 
   const fit = () => {
     if (!placed || width < 10) return;

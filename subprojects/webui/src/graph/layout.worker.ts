@@ -2,6 +2,7 @@
 // Layouts, beside the page's thread.
 import dagre from '@dagrejs/dagre';
 import { force } from './force';
+import { layers } from './layers';
 
 export interface LayoutNode {
   id: string;
@@ -17,6 +18,10 @@ export interface LayoutAsk {
   nodes: LayoutNode[];
   edges: LayoutEdge[];
   style: 'layered' | 'force';
+  /** Width by height of where it is shown. */
+  aspect: number;
+  /** Many nodes: they are small and stand close. */
+  compact: boolean;
 }
 export interface LayoutAnswer {
   job: number;
@@ -31,7 +36,7 @@ const DENSE = 400; // edges; above, dagre takes seconds to minutes, and its deto
 self.addEventListener('message', (event: MessageEvent<LayoutAsk>) => {
   const ask = event.data;
   if (ask.style === 'force') self.postMessage(force(ask));
-  else self.postMessage(ask.edges.length > DENSE ? layers(ask) : layered(ask));
+  else self.postMessage(ask.compact || ask.edges.length > DENSE ? layers(ask) : layered(ask));
 });
 
 function layered({ job, nodes, edges }: LayoutAsk): LayoutAnswer {
@@ -55,95 +60,4 @@ function layered({ job, nodes, edges }: LayoutAsk): LayoutAnswer {
       ),
     ),
   };
-}
-
-/** Columns by distance from what nobody calls (or least), ordered by the mean of the neighbours; edges are one curve. */
-function layers({ job, nodes, edges }: LayoutAsk): LayoutAnswer {
-  const at = new Map(nodes.map((n, i) => [n.id, i])),
-    calls: number[][] = nodes.map(() => []),
-    callers: number[][] = nodes.map(() => []);
-  for (const e of edges) {
-    const a = at.get(e.from)!,
-      b = at.get(e.to)!;
-    if (a !== b) {
-      calls[a].push(b);
-      callers[b].push(a);
-    }
-  }
-  const column = new Int32Array(nodes.length).fill(-1);
-  const byCallers = nodes
-    .map((_, i) => i)
-    .sort((a, b) => callers[a].length - callers[b].length || calls[b].length - calls[a].length);
-  for (const root of byCallers) {
-    if (column[root] >= 0) continue;
-    column[root] = 0;
-    for (const queue = [root]; queue.length;) {
-      const i = queue.shift()!;
-      for (const k of calls[i])
-        if (column[k] < 0) {
-          column[k] = column[i] + 1;
-          queue.push(k);
-        }
-    }
-  }
-  // A column holds what fits the eye; more goes to further ones.
-  const most = Math.max(12, Math.ceil(Math.sqrt(nodes.length) * 1.6)),
-    columns: number[][] = [];
-  for (let c = 0; c <= Math.max(0, ...column); c++) {
-    const inside = byCallers.filter((i) => column[i] === c);
-    for (let from = 0; from < inside.length; from += most) columns.push(inside.slice(from, from + most));
-  }
-  const y = new Float64Array(nodes.length),
-    x = new Float64Array(nodes.length);
-  const place = () =>
-    columns.forEach((list) =>
-      list.forEach((i, k) => {
-        y[i] = (k - (list.length - 1) / 2) * 58;
-      }),
-    );
-  place();
-  for (let sweep = 0; sweep < 8; sweep++) {
-    const mean = (i: number) => {
-      const near = [...calls[i], ...callers[i]];
-      return near.length ? near.reduce((sum, k) => sum + y[k], 0) / near.length : y[i];
-    };
-    for (const list of columns) {
-      const means = new Map(list.map((i) => [i, mean(i)]));
-      list.sort((a, b) => means.get(a)! - means.get(b)!);
-    }
-    place();
-  }
-  let left = 20;
-  for (const list of columns) {
-    const width = Math.max(0, ...list.map((i) => nodes[i].width));
-    for (const i of list) x[i] = left + width / 2;
-    left += width + 130;
-  }
-  const top = Math.min(0, ...y) - 40,
-    height = Math.max(0, ...y) - top + 40;
-  const answer: LayoutAnswer = {
-    job,
-    width: left - 110,
-    height,
-    nodes: nodes.map((n, i) => [n.id, x[i], y[i] - top]),
-    edges: [],
-  };
-  for (const e of edges) {
-    const a = at.get(e.from)!,
-      b = at.get(e.to)!,
-      side = x[b] >= x[a] ? 1 : -1;
-    const x0 = x[a] + (side * nodes[a].width) / 2,
-      x1 = x[b] - (side * nodes[b].width) / 2,
-      y0 = y[a] - top,
-      y1 = y[b] - top;
-    const bend = x[a] === x[b] ? side * 60 : 0;
-    answer.edges.push([
-      [x0, y0],
-      [x0 + side * 40, y0],
-      [(x0 + x1) / 2 + bend, (y0 + y1) / 2],
-      [x1 - side * 40, y1],
-      [x1, y1],
-    ]);
-  }
-  return answer;
 }

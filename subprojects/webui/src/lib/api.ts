@@ -276,10 +276,12 @@ export async function dependencies(endMs: number, lookbackMs: number, signal?: A
 /** Calls of the newest traces, with what failed. */
 export interface Sample {
   traces: number;
+  /** The time range has more of them, or may have. */
+  more?: boolean;
   edges: { parent: string; child: string; calls: number; errors: number; meanNs: number }[];
 }
 export function sampledEdges(endMs: number, lookbackMs: number, signal?: AbortSignal): Promise<Sample> {
-  return json(`api/ui/v1/edges?endTs=${endMs}&lookback=${lookbackMs}&limit=500`, signal);
+  return json(`api/ui/v1/edges?endTs=${endMs}&lookback=${lookbackMs}&limit=10000`, signal);
 }
 
 export interface Component {

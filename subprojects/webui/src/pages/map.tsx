@@ -261,7 +261,9 @@ export function MapPage() {
         <Controls find={find} onFind={setFind} />
         <span class="soft grow" role="status">
           {links && `${plural(shown.nodes.length, 'service')}, ${plural(list.length, 'connection')}`}
-          {sample && sample.traces > 0 && ` · errors of the newest ${plural(sample.traces, 'trace')}`}
+          {sample &&
+            sample.traces > 0 &&
+            ` · errors of ${sample.more === false ? 'all' : 'the newest'} ${plural(sample.traces, 'trace')}`}
         </span>
         <MapTabs current={table ? 'table' : 'graph'} />
       </div>
