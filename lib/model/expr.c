@@ -388,6 +388,14 @@ static jg_expr_answer test_condition(const scene *s, const jg_expr *node)
     return answer(t.holds);
 }
 
+bool jg_expr_value_fits(const jg_expr *condition, const jaeger_value *value)
+{
+    test t = {.node = condition};
+    (void)left_value(&t, value);
+    return condition->op == JG_EXPR_EXISTS ||
+           t.holds != (condition->op == JG_EXPR_NE || condition->op == JG_EXPR_NOT_REGEX);
+}
+
 /* ---- the tree ---- */
 
 static jg_expr_answer test_node(const scene *s, const jg_expr *node);

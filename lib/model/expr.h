@@ -161,6 +161,9 @@ typedef enum jg_expr_known {
     JG_KNOWN_OPERATION = 1, /* name, kind, group->service */
     JG_KNOWN_STATUS = 2     /* status_code */
 } jg_expr_known;
+/** Could an attribute with this value make the condition hold? Only for conditions on an attribute that
+ * compare with literals. For indexes. */
+bool jg_expr_value_fits(const jg_expr *condition, const jaeger_value *value);
 bool jg_filter_may_match(const jaeger_filter *filter, const jaeger_span *span, unsigned known);
 /** Has the trace a span that meets the filter? */
 bool jg_filter_test_trace(const jaeger_filter *filter, const jaeger_batch *trace);

@@ -57,18 +57,24 @@ static void search(jg_seg_view *view)
     static const char *const pairs[][2] = {
         {"http.method", "GET"},  {"k1", "v1"},         {"k2", "3"}, {"error", "true"}, {"resource.k1", "v1"},
         {"span.kind", "server"}, {"scope.name", "lib"}};
+    static const char *const filters[] = {"k1 >= 3 or k2 =~ \"v\"",
+                                          "resource.k1 exists and duration > 1ms or k1 = v1",
+                                          "(status = error or http.status_code >= 500) and name =~ \"G\""};
     jg_seg_reader *reader = jg_seg_reader_new();
-    for (size_t i = 0; reader && i <= JG_COUNT(pairs); i++) {
+    for (size_t i = 0; reader && i <= JG_COUNT(pairs) + JG_COUNT(filters); i++) {
         JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
         jaeger_call call = JAEGER_CALL_INIT;
         jg_match match;
         jg_hits hits;
-        bool plain = i == JG_COUNT(pairs);
+        bool plain = i >= JG_COUNT(pairs);
         jaeger_attr attr = {.key = jg_str(plain ? "" : pairs[i][0]),
                             .value = {.type = JAEGER_VALUE_STRING, .u.s = jg_str(plain ? "" : pairs[i][1])}};
         jaeger_trace_query query = {.size = sizeof query, .attrs = &attr, .attr_count = !plain};
-        query.service = plain ? JAEGER_STR("web") : (jaeger_str){0};
-        query.duration_min_ns = plain ? 1000 : 0;
+        query.service = i == JG_COUNT(pairs) ? JAEGER_STR("web") : (jaeger_str){0};
+        query.duration_min_ns = i == JG_COUNT(pairs) ? 1000 : 0;
+        if (i > JG_COUNT(pairs) && (!arena || jaeger_filter_parse(jg_str(filters[i - JG_COUNT(pairs) - 1]),
+                                                                  arena, &query.filter, NULL) != JAEGER_OK))
+            continue;
         if (arena && jg_match_compile(&match, &query, arena, NULL) == JAEGER_OK &&
             jg_hits_init(&hits, arena, 5))
             (void)!jg_seg_search(reader, view, &match, &hits, &call);

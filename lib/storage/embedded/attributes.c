@@ -7,6 +7,7 @@
 #include "core/str.h"
 #include "model/batch.h"
 #include "model/otlp_fields.h"
+#include "model/span_check.h"
 #include "storage/embedded/store.h"
 
 #define SECTIONS                                                                                             \
@@ -58,7 +59,8 @@ static jaeger_status of_spans(const walk *w, const jg_seg_view *view)
         JG_TRY(give(w, JAEGER_ATTR_OF_SPAN, &(jaeger_attr){.key = text}));
     for (uint32_t i = 0; i < often && jg_seg_string(view, JG_SEC_DICT, i, &text); i++) {
         if (text.len &&
-            (uint8_t)text.ptr[0] == (JG_OTLP_KEY_VALUE_KEY << 3 | JG_PB_LEN)) { /* no event's name */
+            (uint8_t)text.ptr[0] == (JG_OTLP_KEY_VALUE_KEY << 3 | JG_PB_LEN) && /* no event's name */
+            jg_attr_valid((const uint8_t *)text.ptr, text.len)) {
             jaeger_attr attr = jg_attr_read(text);
             JG_TRY(give(w, JAEGER_ATTR_OF_SPAN, &attr));
         }

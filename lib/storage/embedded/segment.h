@@ -38,6 +38,8 @@ typedef enum jg_section_id {
     JG_SEC_PENDING,
     JG_SEC_LATEST,
     JG_SEC_DATA,
+    JG_SEC_KEY_VALUES,
+    JG_SEC_KEY_ROWS,
     JG_SEC_END
 } jg_section_id;
 
@@ -88,6 +90,10 @@ typedef struct jg_seg_pending {
 
 #define JG_REF_ROW 0x80000000u /* the list has one row: this number; else an offset into JG_SEC_POSTINGS */
 
+/* JG_SEC_KEY_ROWS: instead of a reference */
+#define JG_REF_NONE UINT32_MAX       /* no row */
+#define JG_REF_ANY  (UINT32_MAX - 1) /* too many to be listed */
+
 /** Eleven significant bits of the microseconds: durations in order, exact to 0.05 %. [ns] */
 JG_INLINE uint16_t jg_duration_code(uint64_t ns)
 {
@@ -105,5 +111,7 @@ JG_INLINE uint16_t jg_duration_code(uint64_t ns)
 #define JG_BLOCK_BYTES     (16u << 10) /* raw bytes of a block, before its last trace ends */
 #define JG_BLOCK_BYTES_MAX (1u << 30)  /* a trace is never cut, and a memtable bounds it */
 #define JG_DICT_FREQ_MIN   8u          /* attributes seen less often are written where they stand */
+#define JG_KEY_ROWS_PART   8u          /* rows with rare values of a key are listed up to rows / this ... */
+#define JG_KEY_BYTES_PART  2u          /* ... and all such lists of a segment up to rows / this bytes */
 
 #endif

@@ -28,6 +28,15 @@ bool jg_seg_count(jg_seg_build *b);  /* token_freq, dictionaries, string tables 
 bool jg_seg_encode(jg_seg_build *b); /* blocks, span ids, durations, row origins */
 bool jg_seg_index(jg_seg_build *b);  /* trace index, terms, postings */
 
+/** Rows by token, each ascending: items[begin[token]] up to items[end[token]]. */
+typedef struct jg_token_rows {
+    const uint32_t *items, *begin, *end;
+} jg_token_rows;
+
+bool jg_seg_index_keys(jg_seg_build *b, const jg_token_rows *rows); /* values and rows by key */
+/** Write an ascending list. @return its reference */
+uint32_t jg_seg_write_list(jg_buf *postings, const uint32_t *items, uint32_t count);
+
 /** A string table: count, count + 1 offsets, bytes. */
 typedef struct jg_seg_strings {
     jg_buf offsets, bytes;

@@ -11,8 +11,7 @@
 
 #define TERMS_PER_BUCKET 8u
 
-/** Write an ascending list. @return its reference */
-static uint32_t write_list(jg_buf *postings, const uint32_t *items, uint32_t count)
+uint32_t jg_seg_write_list(jg_buf *postings, const uint32_t *items, uint32_t count)
 {
     if (count == 1)
         return items[0] | JG_REF_ROW;
@@ -52,8 +51,9 @@ static void prefetch(const jg_seg_build *b, uint32_t at, const uint32_t *next)
         __builtin_prefetch(&next[jg_mt_tokens(b->mem, row)[i]], 1);
 }
 
-/** Rows by token: a counting sort, in the order of the segment. */
-static bool sort_tokens(const jg_seg_build *b, term_set *set)
+/** Rows by token: a counting sort, in the order of the segment; and the index by key, which is drawn from it.
+ */
+static bool sort_tokens(jg_seg_build *b, term_set *set)
 {
     const jg_mt *mem = b->mem;
     uint64_t total = 0;
@@ -86,7 +86,7 @@ static bool sort_tokens(const jg_seg_build *b, term_set *set)
             set->terms[set->count++] =
                 (term){jg_intern_at(&mem->attrs, i)->hash.lo, begin[i], next[i] - begin[i]};
     set->row_terms = set->count;
-    return true;
+    return jg_seg_index_keys(b, &(jg_token_rows){set->items, begin, next});
 }
 
 typedef struct entity_term {
@@ -179,7 +179,7 @@ static bool write_terms(jg_seg_build *b, const term_set *set)
         const uint32_t *items =
             sorted[i] < set->row_terms ? set->items : (const uint32_t *)set->entities.data;
         uint16_t print = (uint16_t)t->hash;
-        uint32_t ref = write_list(&b->sections[JG_SEC_POSTINGS], items + t->first, t->count);
+        uint32_t ref = jg_seg_write_list(&b->sections[JG_SEC_POSTINGS], items + t->first, t->count);
         jg_buf_append(&b->sections[JG_SEC_TERM_PRINTS], &print, sizeof print);
         jg_buf_append(&b->sections[JG_SEC_TERM_REFS], &ref, sizeof ref);
     }
@@ -226,7 +226,8 @@ static bool index_numbers(jg_seg_build *b, uint32_t count, bool by_op, jg_buf *r
         rows[next[by_op ? row->op : row->origin]++] = at;
     }
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t ref = write_list(&b->sections[JG_SEC_POSTINGS], rows + start[i], start[i + 1] - start[i]);
+        uint32_t ref =
+            jg_seg_write_list(&b->sections[JG_SEC_POSTINGS], rows + start[i], start[i + 1] - start[i]);
         jg_buf_append(refs, &ref, sizeof ref);
     }
     return true;

@@ -31,6 +31,8 @@ bool jg_seg_view_check(jg_seg_view *view, uint32_t sections, uint32_t *ret_bad);
 
 #define JG_SEC(name) (1u << JG_SEC_##name)
 #define JG_SEC_ALL   (((1u << JG_SEC_END) - 1) & ~1u)
+/** Segments of earlier versions have none: their `ptr` is NULL. */
+#define JG_SEC_OPTIONAL (JG_SEC(KEY_VALUES) | JG_SEC(KEY_ROWS))
 /** What reading whole spans needs. */
 #define JG_SEC_FOR_SPANS                                                                                     \
     (JG_SEC(TRACES) | JG_SEC(TRACE_HASHES) | JG_SEC(TRACE_ORDINALS) | JG_SEC(BLOCKS) | JG_SEC(SPAN_IDS) |    \
@@ -39,11 +41,14 @@ bool jg_seg_view_check(jg_seg_view *view, uint32_t sections, uint32_t *ret_bad);
 #define JG_SEC_FOR_SEARCH                                                                                    \
     (JG_SEC(TRACES) | JG_SEC(LATEST) | JG_SEC(DURATIONS) | JG_SEC(TERM_BUCKETS) | JG_SEC(TERM_PRINTS) |      \
      JG_SEC(TERM_REFS) | JG_SEC(OP_REFS) | JG_SEC(ORIGIN_REFS) | JG_SEC(POSTINGS) | JG_SEC(OPS) |            \
-     JG_SEC(SERVICES) | JG_SEC(ORIGINS))
+     JG_SEC(SERVICES) | JG_SEC(ORIGINS) | JG_SEC(KEYS) | JG_SEC(DICT) | JG_SEC(KEY_VALUES) |                 \
+     JG_SEC(KEY_ROWS) | JG_SEC(RESOURCES) | JG_SEC(SCOPES))
 
 /** String `number` of a string-table section. @return false: no such */
 bool jg_seg_string(const jg_seg_view *view, jg_section_id table, uint32_t number, jaeger_str *ret);
 uint32_t jg_seg_string_count(const jg_seg_view *view, jg_section_id table);
+/** Only its service. @return UINT32_MAX: no such, or damaged */
+uint32_t jg_seg_op_service(const jg_seg_view *view, uint32_t number);
 /** Operation `number`. @return false: no such, or damaged */
 bool jg_seg_op(const jg_seg_view *view, uint32_t number, uint32_t *ret_service, jaeger_str *ret_name,
                uint32_t *ret_kind, jaeger_str *ret_raw);
@@ -119,7 +124,7 @@ bool jg_seg_write_span(jg_seg_reader *reader, uint32_t i, jg_buf *out);
 jaeger_status jg_seg_search(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
                             jg_hits *hits, jaeger_call *call) JG_MUST_CHECK;
 
-/** Rows that may match, in reader->bits. @param ret_rows how many; 0: the bits are not set
+/** Rows that may match, in reader->bits. @param ret_rows how many, at least; 0: the bits are not set
  *  @return as jg_seg_search */
 jaeger_status jg_seg_candidates(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
                                 uint64_t *ret_rows, jaeger_call *call) JG_MUST_CHECK;

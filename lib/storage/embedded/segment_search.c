@@ -2,7 +2,7 @@
  * Search in one segment: each condition becomes lists of rows; the shortest first, they are joined in a
  * bitmap; what is left is decoded and tested exactly, newest trace first.
  */
-#include "storage/embedded/segment_reader.h"
+#include "storage/embedded/segment_lists.h"
 
 #include "core/alloc.h"
 #include "core/err.h"
@@ -30,74 +30,20 @@ typedef struct search {
     condition conditions[CONDITIONS_MAX];
     uint32_t condition_count;
     uint16_t code_min, code_max; /* of the duration */
-    bool damaged, failed;
+    jg_lists lists;
 } search;
-
-static uint32_t u32_at(const jg_bytes *section, size_t index)
-{
-    uint32_t x;
-    memcpy(&x, section->ptr + index * 4, 4);
-    return x;
-}
-
-/** Open a list. @return number of rows; the cursor stands before the first difference */
-static uint64_t list_open(search *s, uint32_t ref, jg_pb *ret)
-{
-    const jg_bytes *postings = &s->view->sections[JG_SEC_POSTINGS];
-    uint64_t count = 0;
-    *ret = (jg_pb){0};
-    if (ref & JG_REF_ROW)
-        return 1;
-    if (ref > postings->len) {
-        s->damaged = true;
-        return 0;
-    }
-    *ret = jg_pb_of(postings->ptr + ref, postings->len - ref);
-    if (!jg_pb_varint(ret, &count) || count > s->view->header.span_count) {
-        s->damaged = true;
-        return 0;
-    }
-    return count;
-}
 
 static void add_ref(search *s, condition *c, uint32_t ref)
 {
     jg_pb cursor;
     jg_buf_append(&s->reader->refs, &ref, sizeof ref);
     c->count++;
-    c->rows += list_open(s, ref, &cursor);
+    c->rows += jg_list_open(&s->lists, ref, &cursor);
 }
 
-/** Call `found` for each list that is filed under `hash` (or, rarely, under another hash that looks alike).
- */
-static void find_term(search *s, uint64_t hash, void (*found)(search *, void *, uint32_t), void *user)
+static void found_rows(jg_lists *lists, void *user, uint32_t ref)
 {
-    const jg_bytes *buckets = &s->view->sections[JG_SEC_TERM_BUCKETS];
-    const jg_bytes *prints = &s->view->sections[JG_SEC_TERM_PRINTS],
-                   *refs = &s->view->sections[JG_SEC_TERM_REFS];
-    size_t count = buckets->len / 4;
-    if (count < 2 || ((count - 1) & (count - 2))) {
-        s->damaged = true;
-        return;
-    }
-    unsigned bits = (unsigned)__builtin_ctzll(count - 1);
-    size_t bucket = bits ? hash >> (64 - bits) : 0;
-    uint32_t from = u32_at(buckets, bucket), to = u32_at(buckets, bucket + 1);
-    if (from > to || to > refs->len / 4) {
-        s->damaged = true;
-        return;
-    }
-    for (uint32_t i = from; i < to; i++) {
-        uint16_t print;
-        memcpy(&print, prints->ptr + (size_t)i * 2, 2);
-        if (print == (uint16_t)hash)
-            found(s, user, u32_at(refs, i));
-    }
-}
-
-static void found_rows(search *s, void *user, uint32_t ref)
-{
-    add_ref(s, user, ref);
+    add_ref(JG_CONTAINER(lists, search, lists), user, ref);
 }
 
 /** Resources and scopes that carry a term, as a bitmap: 2 n resource, 2 n + 1 scope. */
@@ -107,19 +53,19 @@ typedef struct entity_set {
     bool any;
 } entity_set;
 
-static void found_entities(search *s, void *user, uint32_t ref)
+static void found_entities(jg_lists *lists, void *user, uint32_t ref)
 {
     entity_set *set = user;
     jg_pb cursor;
-    uint64_t item = 0, step, count = list_open(s, ref, &cursor);
+    uint64_t item = 0, step, count = jg_list_open(lists, ref, &cursor);
     for (uint64_t i = 0; i < count; i++) {
         if (ref & JG_REF_ROW)
             item = ref & ~JG_REF_ROW;
         else if (jg_pb_varint(&cursor, &step))
             item += step;
         else
-            s->damaged = true;
-        if (item < set->bit_count && !s->damaged) {
+            lists->damaged = true;
+        if (item < set->bit_count && !lists->damaged) {
             set->bits[item / 8] |= (uint8_t)(1u << (item & 7));
             set->any = true;
         }
@@ -135,9 +81,9 @@ static void add_origin(search *s, condition *c, uint32_t origin)
 {
     const jg_bytes *refs = &s->view->sections[JG_SEC_ORIGIN_REFS];
     if ((origin + 1ull) * 4 <= refs->len)
-        add_ref(s, c, u32_at(refs, origin));
+        add_ref(s, c, jg_u32_at(refs, origin));
     else
-        s->damaged = true;
+        s->lists.damaged = true;
 }
 
 static void add_entity_rows(search *s, condition *c, const jg_hash128 *terms, int count)
@@ -148,11 +94,11 @@ static void add_entity_rows(search *s, condition *c, const jg_hash128 *terms, in
     JG_AUTO_FREE uint8_t *bits = jg_calloc(set.bit_count / 8 + 1, 1);
     set.bits = bits;
     if (!bits) {
-        s->failed = true;
+        s->lists.failed = true;
         return;
     }
     for (int i = 0; i < count; i++)
-        find_term(s, terms[i].lo, found_entities, &set);
+        jg_term_find(&s->lists, terms[i].lo, found_entities, &set);
     for (uint32_t o = 0; set.any && jg_seg_origin_parts(s->view, o, parts); o++)
         if (entity_in(&set, 2ull * parts[0]) || entity_in(&set, 2ull * parts[1] + 1))
             add_origin(s, c, o);
@@ -189,7 +135,7 @@ static void add_scope_rows(search *s, condition *c, const jg_match_attr *attr)
     jaeger_span_group group;
     for (uint32_t o = 0; o < jg_seg_origin_count(s->view); o++) {
         if (!jg_seg_origin(s->view, o, &group))
-            s->damaged = true;
+            s->lists.damaged = true;
         else if (jg_origin_matches(attr, &group))
             add_origin(s, c, o);
     }
@@ -197,8 +143,7 @@ static void add_scope_rows(search *s, condition *c, const jg_match_attr *attr)
 
 static void add_status_rows(search *s, condition *c, uint32_t code)
 {
-    uint8_t status = (uint8_t)code;
-    find_term(s, jg_hash_piece(&status, 1, s->view->header.seed + JG_SEED_STATUS).lo, found_rows, c);
+    jg_term_find(&s->lists, jg_status_term(s->view, code), found_rows, c);
 }
 
 /** @return false: this attribute needs no list, the exact test is enough */
@@ -227,12 +172,12 @@ static bool add_attr(search *s, const jg_match_attr *attr, condition *c)
     case JG_MATCH_ANYWHERE:
         n = jg_attr_terms(attr, seed + JG_SEED_ATTR, terms);
         for (int i = 0; i < n; i++)
-            find_term(s, terms[i].lo, found_rows, c);
+            jg_term_find(&s->lists, terms[i].lo, found_rows, c);
         /* fall through */
     case JG_MATCH_RESOURCE:
         n = n < 0 ? n : jg_attr_terms(attr, seed + JG_SEED_ORIGIN_ATTR, terms);
         if (n < 0)
-            s->failed = true;
+            s->lists.failed = true;
         else
             add_entity_rows(s, c, terms, n);
         return true;
@@ -264,8 +209,6 @@ static bool op_matches(const jg_match *match, jaeger_str service, jaeger_str nam
 {
     jaeger_span_group group = {.service = service};
     jaeger_span span = {.name = name, .kind = kind, .group = &group};
-    if (match->service.len && !jg_str_eq(match->service, service))
-        return false;
     if (match->operation.len && !jg_str_eq(match->operation, name))
         return false;
     for (size_t i = 0; i < match->attr_count; i++)
@@ -282,6 +225,21 @@ static bool wants_ops(const jg_match *match)
     return match->service.len || match->operation.len || kinds || match->filter;
 }
 
+#define ANY_SERVICE UINT32_MAX
+#define NO_SERVICE  (UINT32_MAX - 1)
+
+/** The wanted service's number: most operations are another's, and need not be read. */
+static uint32_t service_number(const search *s)
+{
+    jaeger_str name;
+    if (!s->match->service.len)
+        return ANY_SERVICE;
+    for (uint32_t i = 0; jg_seg_string(s->view, JG_SEC_SERVICES, i, &name); i++)
+        if (jg_str_eq(name, s->match->service))
+            return i;
+    return NO_SERVICE;
+}
+
 /** Service, operation and kind, also of a filter. @return false: no row can match */
 static bool add_ops(search *s)
 {
@@ -291,13 +249,16 @@ static bool add_ops(search *s)
     const jg_bytes *refs = &s->view->sections[JG_SEC_OP_REFS];
     condition *c = new_condition(s);
     uint32_t count = jg_seg_string_count(s->view, JG_SEC_OPS), service, kind, fit = 0, i;
+    uint32_t wanted = service_number(s);
     jaeger_str name, raw, service_name;
-    for (i = 0; i < count && (i + 1ull) * 4 <= refs->len; i++) {
+    for (i = 0; wanted != NO_SERVICE && i < count && (i + 1ull) * 4 <= refs->len; i++) {
+        if (wanted != ANY_SERVICE && jg_seg_op_service(s->view, i) != wanted)
+            continue;
         if (!jg_seg_op(s->view, i, &service, &name, &kind, &raw) ||
             !jg_seg_string(s->view, JG_SEC_SERVICES, service, &service_name)) {
-            s->damaged = true;
+            s->lists.damaged = true;
         } else if (op_matches(match, service_name, name, kind)) {
-            add_ref(s, c, u32_at(refs, i));
+            add_ref(s, c, jg_u32_at(refs, i));
             fit++;
         }
     }
@@ -328,32 +289,12 @@ static bool add_filter_status(search *s)
 /* ---- bitmaps
  * ------------------------------------------------------------------------------------------------ */
 
-static void set_list(search *s, uint64_t *bits, uint32_t ref)
-{
-    jg_pb cursor;
-    uint32_t rows = s->view->header.span_count;
-    uint64_t row = 0, step, count = list_open(s, ref, &cursor);
-    if (ref & JG_REF_ROW) {
-        row = ref & ~JG_REF_ROW;
-        if (row < rows)
-            bits[row / 64] |= 1ull << (row & 63);
-        return;
-    }
-    for (uint64_t i = 0; i < count; i++) {
-        if (JG_UNLIKELY(!jg_pb_varint(&cursor, &step) || (row += step) >= rows)) {
-            s->damaged = true;
-            return;
-        }
-        bits[row / 64] |= 1ull << (row & 63);
-    }
-}
-
 static void set_condition(search *s, uint64_t *bits, const condition *c)
 {
-    for (uint32_t i = 0; i < c->count && !s->damaged; i++) {
+    for (uint32_t i = 0; i < c->count && !s->lists.damaged; i++) {
         uint32_t ref;
         memcpy(&ref, s->reader->refs.data + ((size_t)c->first + i) * 4, 4);
-        set_list(s, bits, ref);
+        jg_list_set(&s->lists, ref, bits);
     }
 }
 
@@ -368,7 +309,28 @@ static void sort_conditions(search *s)
     }
 }
 
-/** Join all conditions in reader->bits. @return number of rows left */
+/** @return how many bits are set; of many, at least as many */
+static uint64_t count_bits(const uint64_t *bits, size_t words)
+{
+    uint64_t used = 0, count = 0;
+    for (size_t w = 0; w < words; w++)
+        used += bits[w] != 0;
+    if (used > FEW_ROWS)
+        return used;
+    for (size_t w = 0; w < words; w++)
+        count += jg_bits_of(bits[w]);
+    return count;
+}
+
+/** Keep what both have. @return as count_bits */
+static uint64_t keep_common(uint64_t *bits, const uint64_t *more, size_t words)
+{
+    for (size_t w = 0; w < words; w++)
+        bits[w] &= more[w];
+    return count_bits(bits, words);
+}
+
+/** Join all conditions in reader->bits. @return as count_bits */
 static uint64_t join(search *s, size_t words)
 {
     uint64_t *bits = s->reader->bits, *more = s->reader->more_bits, left = s->view->header.span_count;
@@ -376,20 +338,16 @@ static uint64_t join(search *s, size_t words)
     memset(bits, s->condition_count ? 0 : 0xff, words * 8);
     if (!s->condition_count)
         bits[words - 1] &= ~0ull >> ((words * 64 - left) & 63);
-    for (uint32_t i = 0; i < s->condition_count && left; i++) {
-        if (i == 0) {
-            set_condition(s, bits, &s->conditions[i]);
-        } else if (left <= FEW_ROWS && s->conditions[i].rows > LONG_LIST) {
+    if (s->condition_count) {
+        set_condition(s, bits, &s->conditions[0]);
+        left = count_bits(bits, words);
+    }
+    for (uint32_t i = 1; i < s->condition_count && left; i++) {
+        if (left <= FEW_ROWS && s->conditions[i].rows > LONG_LIST)
             break;
-        } else {
-            memset(more, 0, words * 8);
-            set_condition(s, more, &s->conditions[i]);
-        }
-        left = 0;
-        for (size_t w = 0; w < words; w++) {
-            bits[w] &= i ? more[w] : ~0ull;
-            left += (uint64_t)__builtin_popcountll(bits[w]);
-        }
+        memset(more, 0, words * 8);
+        set_condition(s, more, &s->conditions[i]);
+        left = keep_common(bits, more, words);
     }
     return left;
 }
@@ -404,16 +362,25 @@ static bool duration_may_match(const search *s, uint32_t row)
 /** With a bound on the duration, take out the rows that are too short or too long. */
 static uint64_t filter_durations(const search *s, size_t words)
 {
-    uint64_t *bits = s->reader->bits, left = 0;
+    uint64_t *bits = s->reader->bits;
     for (size_t w = 0; w < words; w++) {
         for (uint64_t word = bits[w]; word; word &= word - 1) {
             uint32_t row = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(word));
             if (!duration_may_match(s, row))
                 bits[w] &= ~(word & -word);
         }
-        left += (uint64_t)__builtin_popcountll(bits[w]);
     }
-    return left;
+    return count_bits(bits, words);
+}
+
+/** With a filter, take out the rows that cannot meet it. */
+static uint64_t filter_rows(search *s, size_t words)
+{
+    uint64_t *bits = s->reader->bits, *more = s->reader->more_bits;
+    memset(more, 0, words * 8);
+    if (!jg_filter_rows(&s->lists, s->match->filter, more, words))
+        return count_bits(bits, words);
+    return keep_common(bits, more, words);
 }
 
 static bool reserve_bits(jg_seg_reader *reader, size_t words)
@@ -455,7 +422,7 @@ static bool read_row(search *s, uint32_t i, jaeger_span *ret, jaeger_span_group 
     if (!jg_seg_origin(s->view, reader->rows[i].origin, ret_group) ||
         !jg_seg_write_span(reader, i, &reader->span) || !jg_buf_ok(&reader->span) ||
         !jg_span_index(reader->span.data, reader->span.len, ret, &why)) {
-        s->damaged = true;
+        s->lists.damaged = true;
         return false;
     }
     ret->group = ret_group;
@@ -493,7 +460,7 @@ static jaeger_status test_trace(search *s, uint32_t number, uint32_t last_row, j
             return JAEGER_OK; /* rows before it are older still */
         if (test_row(s, row - trace->row0))
             return jg_hits_add(hits, trace->trace_id, start) ? JAEGER_OK : JAEGER_RESOURCE_EXHAUSTED;
-        if (s->damaged)
+        if (s->lists.damaged)
             return JAEGER_DATA_LOSS;
     }
     return JAEGER_OK;
@@ -546,7 +513,7 @@ static jaeger_status walk(search *s, size_t words, jg_hits *hits, jaeger_call *c
     return JAEGER_OK;
 }
 
-/** Set reader->bits. @param ret_rows how many are set */
+/** Set reader->bits. @param ret_rows as count_bits */
 static jaeger_status find_rows(search *s, uint64_t *ret_rows, jaeger_call *call)
 {
     jg_seg_reader *reader = s->reader;
@@ -559,21 +526,25 @@ static jaeger_status find_rows(search *s, uint64_t *ret_rows, jaeger_call *call)
         return JAEGER_OK;
     jg_buf_clear(&reader->refs);
     bool possible = add_attrs(s) && add_ops(s) && add_filter_status(s);
-    if (s->damaged)
+    if (s->lists.damaged)
         return JAEGER_DATA_LOSS;
-    if (s->failed || !jg_buf_ok(&reader->refs) || !reserve_bits(reader, words))
+    if (s->lists.failed || !jg_buf_ok(&reader->refs) || !reserve_bits(reader, words))
         return jg_fail_oom(&call->error);
     if (possible)
         *ret_rows = join(s, words);
     if (*ret_rows && (s->code_min || s->code_max < UINT16_MAX))
         *ret_rows = filter_durations(s, words);
-    return s->damaged ? JAEGER_DATA_LOSS : JAEGER_OK;
+    if (*ret_rows > FEW_ROWS && match->filter)
+        *ret_rows = filter_rows(s, words);
+    if (s->lists.failed)
+        return jg_fail_oom(&call->error);
+    return s->lists.damaged ? JAEGER_DATA_LOSS : JAEGER_OK;
 }
 
 jaeger_status jg_seg_search(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
                             jg_hits *hits, jaeger_call *call)
 {
-    search s = {.reader = reader, .view = view, .match = match};
+    search s = {.reader = reader, .view = view, .match = match, .lists = {.view = view}};
     uint64_t rows;
     JG_TRY(find_rows(&s, &rows, call));
     if (rows == 0)
@@ -585,7 +556,7 @@ jaeger_status jg_seg_search(jg_seg_reader *reader, const jg_seg_view *view, cons
 jaeger_status jg_seg_candidates(jg_seg_reader *reader, const jg_seg_view *view, const jg_match *match,
                                 uint64_t *ret_rows, jaeger_call *call)
 {
-    search s = {.reader = reader, .view = view, .match = match};
+    search s = {.reader = reader, .view = view, .match = match, .lists = {.view = view}};
     return find_rows(&s, ret_rows, call);
 }
 
@@ -596,7 +567,7 @@ uint32_t jg_seg_bits_of_trace(const jg_seg_reader *reader, const jg_seg_trace *t
     while (row < end) {
         uint64_t in_word = JG_MIN(64 - row % 64, end - row);
         uint64_t mask = (in_word == 64 ? ~0ull : (1ull << in_word) - 1) << row % 64;
-        count += (uint32_t)__builtin_popcountll(reader->bits[row / 64] & mask);
+        count += jg_bits_of(reader->bits[row / 64] & mask);
         row += in_word;
     }
     return count;
@@ -605,9 +576,9 @@ uint32_t jg_seg_bits_of_trace(const jg_seg_reader *reader, const jg_seg_trace *t
 jaeger_status jg_seg_examine(jg_seg_reader *reader, const jg_seg_view *view, uint32_t number,
                              const jg_match *match, bool *matched, uint64_t *errors)
 {
-    search s = {.reader = reader, .view = view, .match = match};
+    search s = {.reader = reader, .view = view, .match = match, .lists = {.view = view}};
     JG_TRY(jg_seg_decode_trace(reader, view, number));
-    for (uint32_t i = 0; i < reader->trace->row_count && !s.damaged && (errors || !*matched); i++) {
+    for (uint32_t i = 0; i < reader->trace->row_count && !s.lists.damaged && (errors || !*matched); i++) {
         jaeger_span span;
         jaeger_span_group group;
         if (!errors) {
@@ -617,5 +588,5 @@ jaeger_status jg_seg_examine(jg_seg_reader *reader, const jg_seg_view *view, uin
             *matched = *matched || jg_match_span(match, &span);
         }
     }
-    return s.damaged ? JAEGER_DATA_LOSS : JAEGER_OK;
+    return s.lists.damaged ? JAEGER_DATA_LOSS : JAEGER_OK;
 }

@@ -23,7 +23,9 @@ static const uint8_t item_bytes[JG_SEC_END] = {[JG_SEC_TRACES] = sizeof(jg_seg_t
                                                [JG_SEC_ORIGINS] = 12,
                                                [JG_SEC_CALLS] = sizeof(jg_seg_call),
                                                [JG_SEC_PENDING] = sizeof(jg_seg_pending),
-                                               [JG_SEC_LATEST] = 8};
+                                               [JG_SEC_LATEST] = 8,
+                                               [JG_SEC_KEY_VALUES] = 4,
+                                               [JG_SEC_KEY_ROWS] = 4};
 
 static bool has_items(const jg_seg_view *view, jg_section_id id, uint64_t count)
 {
@@ -91,6 +93,8 @@ bool jg_seg_view_check(jg_seg_view *view, uint32_t sections, uint32_t *ret_bad)
         if (!(left >> id & 1))
             continue;
         const jg_bytes *s = &view->sections[id];
+        if (!s->ptr && JG_SEC_OPTIONAL >> id & 1)
+            continue;
         if (!s->ptr || jg_hash(s->ptr, s->len, 0) != view->hashes[id]) {
             if (ret_bad)
                 *ret_bad = id;
@@ -129,6 +133,16 @@ bool jg_seg_string(const jg_seg_view *view, jg_section_id table, uint32_t number
         return false;
     *ret = (jaeger_str){(const char *)s->ptr + bytes_at + from, to - from};
     return true;
+}
+
+uint32_t jg_seg_op_service(const jg_seg_view *view, uint32_t number)
+{
+    jaeger_str item;
+    uint64_t service;
+    if (!jg_seg_string(view, JG_SEC_OPS, number, &item))
+        return UINT32_MAX;
+    jg_pb pb = jg_pb_of_str(item);
+    return jg_pb_varint(&pb, &service) ? (uint32_t)service : UINT32_MAX;
 }
 
 bool jg_seg_op(const jg_seg_view *view, uint32_t number, uint32_t *ret_service, jaeger_str *ret_name,
