@@ -62,7 +62,8 @@ typedef enum jaeger_status {
     JAEGER_INTERNAL = 13,
     JAEGER_UNAVAILABLE = 14, /**< retry later */
     JAEGER_DATA_LOSS = 15,
-    JAEGER_UNAUTHENTICATED = 16
+    JAEGER_UNAUTHENTICATED = 16,
+    JAEGER_PENDING = 100 /**< of a consumer only: the end is told to call->later (jaeger/batch.h) */
 } jaeger_status;
 
 /** The canonical gRPC name, e.g. "INVALID_ARGUMENT"; never NULL. */
@@ -99,6 +100,13 @@ typedef struct jaeger_pair {
     jaeger_str key, value;
 } jaeger_pair;
 
+/** Where a call that was left pending ends: see jaeger_consumer. */
+typedef struct jaeger_later {
+    /** Called once, from any thread; must not wait. The text is in call->error. */
+    void (*done)(void *user, jaeger_status status);
+    void *user;
+} jaeger_later;
+
 /** One per request, on the caller's stack: deadline and identity go down, results' memory and the error come
  * up. */
 typedef struct jaeger_call {
@@ -117,6 +125,7 @@ typedef struct jaeger_call {
     size_t user_tenant_count;
     struct jaeger_tracer *tracer;       /**< records what is done for this call; NULL: nobody */
     const struct jaeger_context *trace; /**< the span that this call belongs to; NULL: none */
+    const jaeger_later *later;          /**< NULL: the caller waits for the end. Else see jaeger_consumer */
 } jaeger_call;
 
 #ifdef __cplusplus

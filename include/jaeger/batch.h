@@ -248,7 +248,20 @@ JAEGER_API JAEGER_MUST_CHECK jaeger_status jaeger_builder_finish(jaeger_builder 
 /* ---- consumers
  * ------------------------------------------------------------------------------------------------- */
 
-/** Where batches go: pipelines and storage reads alike. */
+/** Where batches go: pipelines and storage reads alike.
+ *
+ * A caller that does not want to wait sets call->later. Then consume may return JAEGER_PENDING and say how it
+ * ended by calling later->done, once, with any other status:
+ * - Only who asked may offer: `later` is set for a consumer whose component `defers` (jaeger/component.h),
+ * for all others it is NULL. So a consumer that has never heard of it never sees it, and one that passes its
+ *   call on as it came says that it defers if what follows does. Who has something to do after the end puts
+ *   a `later` of its own into the call, or a call of its own.
+ * - `call`, `later` and what they point to stay until `done`. There is an arena; it is used during consume
+ * only.
+ * - `done` may be called before consume has returned. Who has handed on the call, and was told PENDING, does
+ *   not look at it any more.
+ * - A pending call ends by its deadline or soon after `cancelled` was set, as others do, and before the
+ *   consumer's stop returns. */
 typedef struct jaeger_consumer {
     /** Takes one reference, even on failure. May block up to call->deadline_ns. CANCELLED: it had enough. */
     jaeger_status (*consume)(void *self, jaeger_batch *take, jaeger_call *call);
@@ -257,6 +270,12 @@ typedef struct jaeger_consumer {
      *  consumer may be called on an event loop. NULL: it may wait. What it says holds while it runs. */
     bool (*prompt)(void *self);
 } jaeger_consumer;
+
+/** What a call offers; NULL: its caller waits. */
+static inline const jaeger_later *jaeger_call_later(const jaeger_call *call)
+{
+    return call->size >= offsetof(jaeger_call, later) + sizeof call->later ? call->later : NULL;
+}
 
 /** Ask a consumer whose component has started. */
 static inline bool jaeger_consumer_is_prompt(const jaeger_consumer *to)

@@ -32,7 +32,9 @@ typedef struct jaeger_component_create {
     jaeger_consumer next; /**< receivers, processors, connectors: what follows. consume is NULL for others */
     const jaeger_logger *log;
     jaeger_host *host;
-    uint32_t signals; /**< receivers: those of the pipelines that name it; 0 for others */
+    uint32_t signals;                /**< receivers: those of the pipelines that name it; 0 for others */
+    bool (*next_defers)(void *self); /**< may calls to `next` offer `later`? Asked with next.self, once what
+                                        follows has started. NULL: no */
 } jaeger_component_create;
 
 /** A kind of component; const, at the foot of its file. Slots run on the main thread unless said otherwise.
@@ -61,7 +63,17 @@ typedef struct jaeger_component_type {
     bool (*prompt)(void *self);
     const char *const *depends; /**< extension types that must be there and start before; NULL-terminated, or
                                    NULL. "?type": only if it is there */
+    /** Whether consume waits for nothing, and ends by call->later what takes time, if the call offers that
+     *  (see jaeger_consumer). Asked as `prompt`; what it says holds while it runs. NULL: no, and no call to
+     *  this component offers it. */
+    bool (*defers)(void *self);
 } jaeger_component_type;
+
+/** May this component's calls to `next` offer `later`? Asked once what follows has started. */
+static inline bool jaeger_next_defers(const jaeger_component_create *in)
+{
+    return in->next_defers && in->next_defers(in->next.self);
+}
 
 /** The interface `name` of the running extension `id` ("jaeger_storage"). @param ret_self its state
  *  @return NULL: no such extension is in service.extensions, or it has no such interface */

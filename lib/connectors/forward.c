@@ -5,12 +5,13 @@
 
 typedef struct forward {
     jaeger_consumer next;
+    bool (*next_defers)(void *self);
 } forward;
 
 static jaeger_status forward_create(void *self, const jaeger_component_create *in, jaeger_error *err)
 {
     (void)err;
-    ((forward *)self)->next = in->next;
+    *(forward *)self = (forward){.next = in->next, .next_defers = in->next_defers};
     return JAEGER_OK;
 }
 
@@ -25,6 +26,12 @@ static bool forward_prompt(void *self)
     return jaeger_consumer_is_prompt(&((forward *)self)->next);
 }
 
+static bool forward_defers(void *self)
+{
+    const forward *f = self;
+    return f->next_defers && f->next_defers(f->next.self);
+}
+
 const jaeger_component_type jg_connector_forward = {
     .size = sizeof(jaeger_component_type),
     .name = "forward",
@@ -36,4 +43,5 @@ const jaeger_component_type jg_connector_forward = {
     .create = forward_create,
     .consume = forward_consume,
     .prompt = forward_prompt,
+    .defers = forward_defers,
 };

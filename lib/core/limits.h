@@ -45,7 +45,10 @@
 #define JG_MERGE_BYTES_MIN (512u << 10) /* requests of a sending queue sent as one: more gains little */
 #define JG_MERGE_BYTES_MAX (2u << 20)   /* the same; gRPC servers take 4 MiB by default */
 #define JG_MERGE_WAIT_NS   (5ull * 1000000ull) /* a request waits so long for a sending that is under way */
-#define JG_RETRY_AFTER_MS  1000 /* advice when a queue is full: long enough to drain 4096 jobs */
+#define JG_SENDINGS_MAX    10 /* of an exporter without a queue at a time; the default of num_consumers */
+#define JG_OWED_BYTES_MAX                                                                                    \
+    (128u << 20)               /* requests that an exporter without a queue has taken in; then UNAVAILABLE */
+#define JG_RETRY_AFTER_MS 1000 /* advice when a queue is full: long enough to drain 4096 jobs */
 #define JG_CALL_ARENA_BYTES_MAX                                                                              \
     (256u << 20) /* results of one query: names, ids, one adjusted trace's index */
 #define JG_HANDSHAKE_NS                                                                                      \

@@ -4,6 +4,7 @@
  * idempotent unless required_acks says otherwise, and batches are split instead of dropped.
  * Keys and defaults: opentelemetry-collector-contrib exporter/kafkaexporter.
  */
+#include "core/alloc.h"
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/err.h"
@@ -175,23 +176,77 @@ static uint64_t attempt_deadline(const kafka_exporter *e, const jaeger_call *cal
     return call->deadline_ns && call->deadline_ns < latest ? call->deadline_ns : latest;
 }
 
+/** Gather the records and hand them to `flight`. */
+static jaeger_status load_flight(kafka_exporter *e, jg_kafka_flight *flight, jaeger_batch *batch,
+                                 jaeger_call *call, jaeger_pair headers[HEADERS_MAX], size_t *ret_too_large)
+{
+    size_t header_count = gather_headers(e->config, call, headers);
+    jg_kafka_plan plan = make_plan(e, call, headers, header_count);
+    JG_TRY(jg_kafka_records_add(&plan, batch, flight, ret_too_large, &call->error));
+    jg_kafka_flight_headers(flight, headers, header_count);
+    return JAEGER_OK;
+}
+
+/** The end of an attempt whose records ended with `status`. */
+static jaeger_status result_of(kafka_exporter *e, size_t too_large, jaeger_status status, jaeger_error *err)
+{
+    if (status != JAEGER_OK || !too_large)
+        return status;
+    jg_metric_add(e->too_large, (double)too_large);
+    return jg_fail(err, JAEGER_INVALID_ARGUMENT,
+                   "%zu spans are larger than producer::max_message_bytes; the others were sent", too_large);
+}
+
 static jaeger_status send_flight(kafka_exporter *e, jg_kafka_flight *flight, jaeger_batch *batch,
                                  jaeger_call *call)
 {
     jaeger_pair headers[HEADERS_MAX];
-    size_t header_count = gather_headers(e->config, call, headers), too_large;
-    jg_kafka_plan plan = make_plan(e, call, headers, header_count);
-    JG_TRY(jg_kafka_records_add(&plan, batch, flight, &too_large, &call->error));
-    jg_kafka_flight_headers(flight, headers, header_count);
+    size_t too_large;
+    JG_TRY(load_flight(e, flight, batch, call, headers, &too_large));
     jaeger_call attempt = *call;
     attempt.deadline_ns = attempt_deadline(e, call);
     jaeger_status status = jg_kafka_flight_send(flight, &attempt);
     call->error = attempt.error;
-    if (status != JAEGER_OK || !too_large)
+    return result_of(e, too_large, status, &call->error);
+}
+
+/** An attempt that nobody waits for. */
+typedef struct departure {
+    kafka_exporter *exporter;
+    jg_kafka_flight *flight;
+    jaeger_call *call;
+    size_t too_large;
+} departure;
+
+static void landed(void *user, jaeger_status status)
+{
+    departure d = *(departure *)user;
+    jg_free(user);
+    jg_kafka_flight_free(d.flight);
+    status = result_of(d.exporter, d.too_large, status, &d.call->error);
+    d.call->later->done(d.call->later->user, status);
+}
+
+/** Takes the flight. */
+static jaeger_status start_flight(kafka_exporter *e, jg_kafka_flight *flight, jaeger_batch *batch,
+                                  jaeger_call *call)
+{
+    jaeger_pair headers[HEADERS_MAX];
+    departure *d = jg_alloc(sizeof *d);
+    if (!d) {
+        jg_kafka_flight_free(flight);
+        return jg_fail_oom(&call->error);
+    }
+    *d = (departure){e, flight, call, 0};
+    jaeger_status status = load_flight(e, flight, batch, call, headers, &d->too_large);
+    if (status == JAEGER_OK)
+        status = jg_kafka_flight_start(flight, call, landed, d);
+    if (status == JAEGER_PENDING)
         return status;
-    jg_metric_add(e->too_large, (double)too_large);
-    return jg_fail(&call->error, JAEGER_INVALID_ARGUMENT,
-                   "%zu spans are larger than producer::max_message_bytes; the others were sent", too_large);
+    status = result_of(e, d->too_large, status, &call->error);
+    jg_free(d);
+    jg_kafka_flight_free(flight);
+    return status;
 }
 
 /** One attempt. */
@@ -202,9 +257,16 @@ static jaeger_status send_batch(void *user, jaeger_batch *take, jaeger_call *cal
     jg_kafka_flight *flight = jg_kafka_flight_new(e->producer);
     if (!flight)
         return jg_fail_oom(&call->error);
+    if (jaeger_call_later(call))
+        return start_flight(e, flight, batch, call);
     jaeger_status status = send_flight(e, flight, batch, call);
     jg_kafka_flight_free(flight);
     return status;
+}
+
+static void abandon(void *user)
+{
+    jg_kafka_producer_abandon(((kafka_exporter *)user)->producer);
 }
 
 /* ---- life ---- */
@@ -224,6 +286,8 @@ static jaeger_status exporter_create(void *self, const jaeger_component_create *
                                                 .retry = &e->config->retry,
                                                 .send = send_batch,
                                                 .user = e,
+                                                .defers = e->config->traces.encoding == JG_KAFKA_OTLP_PROTO,
+                                                .abandon = abandon,
                                                 .merges = true,
                                                 .metrics = metrics,
                                                 .log = in->log});
@@ -267,6 +331,11 @@ static jaeger_status exporter_consume(void *self, jaeger_batch *take, jaeger_cal
 static bool exporter_prompt(void *self)
 {
     return jg_queue_is_prompt(((const kafka_exporter *)self)->queue);
+}
+
+static bool exporter_defers(void *self)
+{
+    return jg_queue_defers(((const kafka_exporter *)self)->queue);
 }
 
 static void exporter_stop(void *self, uint64_t deadline_ns)
@@ -381,4 +450,5 @@ const jaeger_component_type jg_exporter_kafka = {
     .stop = exporter_stop,
     .destroy = exporter_destroy,
     .prompt = exporter_prompt,
+    .defers = exporter_defers,
 };

@@ -63,45 +63,120 @@ static size_t count_parts(const jaeger_batch *batch)
 }
 
 /** One attempt. */
+typedef struct attempt {
+    otlp_grpc *exporter;
+    jaeger_batch *batch;
+    jaeger_arena *arena;
+    jaeger_str *parts;
+    uint8_t *message;
+    jaeger_pair header;
+    jg_grpc_request request;
+    jaeger_call call, *outer;
+} attempt;
+
+static void attempt_done(attempt *a)
+{
+    jaeger_batch_unref(a->batch);
+    jaeger_arena_free(a->arena);
+    jg_free(a->parts);
+    jg_free(a->message);
+}
+
+/** Takes the batch. Done is the caller's, even on failure. */
+static jaeger_status attempt_init(attempt *a, otlp_grpc *e, jaeger_batch *batch, jaeger_call *call)
+{
+    *a = (attempt){.exporter = e, .batch = batch, .outer = call};
+    size_t len = jaeger_batch_otlp_size(batch), part_count = count_parts(batch);
+    size_t copied = part_count ? 0 : len;
+    a->arena = jaeger_arena_new(JG_HEADER_LIST_BYTES_MAX);
+    a->message = len <= UINT32_MAX ? jg_alloc(JG_GRPC_PREFIX_BYTES + copied) : NULL;
+    a->parts = jg_alloc((part_count + 1) * sizeof *a->parts);
+    if (!a->arena || !a->message || !a->parts)
+        return jg_fail_oom(&call->error);
+    jg_grpc_prefix_write(a->message, false, (uint32_t)len);
+    for (size_t i = 0; i < part_count; i++)
+        (void)jg_batch_payload(batch, i, &a->parts[i]);
+    if (!part_count)
+        jaeger_batch_write_otlp(batch, a->message + JG_GRPC_PREFIX_BYTES);
+    a->request = (jg_grpc_request){.path = jaeger_batch_signal(batch) == JAEGER_METRICS ? METRICS_METHOD
+                                                                                        : TRACES_METHOD,
+                                   .message = {(const char *)a->message, JG_GRPC_PREFIX_BYTES + copied},
+                                   .framed = true,
+                                   .parts = a->parts,
+                                   .part_count = part_count,
+                                   .metadata = &a->header};
+    a->call = jg_otlp_exporter_attempt(call, e->config->timeout_ns);
+    return jg_otlp_exporter_header(&e->base, a->arena, &a->header, &a->request.metadata_count, &call->error);
+}
+
+static void attempt_ended(void *user, jaeger_status status, jaeger_str answer)
+{
+    attempt *a = user;
+    jaeger_call *outer = a->outer;
+    outer->error = a->call.error;
+    if (status == JAEGER_OK)
+        jg_otlp_exporter_note(&a->exporter->base, answer, false);
+    attempt_done(a);
+    jg_free(a);
+    outer->later->done(outer->later->user, status);
+}
+
+/** An attempt that nobody waits for. Takes the batch. */
+static jaeger_status start_attempt(otlp_grpc *e, jaeger_batch *take, jaeger_call *call)
+{
+    attempt *a = jg_alloc(sizeof *a);
+    if (!a) {
+        jaeger_batch_unref(take);
+        return jg_fail_oom(&call->error);
+    }
+    jaeger_status status = attempt_init(a, e, take, call);
+    if (status == JAEGER_OK) {
+        status = jg_grpc_unary_later(e->client, &a->request, &a->call, attempt_ended, a);
+        if (status == JAEGER_PENDING)
+            return status;
+        call->error = a->call.error;
+    }
+    attempt_done(a);
+    jg_free(a);
+    return status;
+}
+
 static jaeger_status send_batch(void *self, jaeger_batch *take, jaeger_call *call)
 {
     otlp_grpc *e = self;
-    JG_AUTO_BATCH jaeger_batch *batch = take;
-    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(JG_HEADER_LIST_BYTES_MAX);
-    size_t len = jaeger_batch_otlp_size(batch), part_count = count_parts(batch);
-    size_t copied = part_count ? 0 : len;
-    JG_AUTO_FREE uint8_t *message = len <= UINT32_MAX ? jg_alloc(JG_GRPC_PREFIX_BYTES + copied) : NULL;
-    JG_AUTO_FREE jaeger_str *parts = jg_alloc((part_count + 1) * sizeof *parts);
-    if (!arena || !message || !parts)
-        return jg_fail_oom(&call->error);
-    jg_grpc_prefix_write(message, false, (uint32_t)len);
-    for (size_t i = 0; i < part_count; i++)
-        (void)jg_batch_payload(batch, i, &parts[i]);
-    if (!part_count)
-        jaeger_batch_write_otlp(batch, message + JG_GRPC_PREFIX_BYTES);
-    jaeger_pair header;
-    const char *method = jaeger_batch_signal(batch) == JAEGER_METRICS ? METRICS_METHOD : TRACES_METHOD;
-    jg_grpc_request request = {.path = method,
-                               .message = {(const char *)message, JG_GRPC_PREFIX_BYTES + copied},
-                               .framed = true,
-                               .parts = parts,
-                               .part_count = part_count,
-                               .metadata = &header};
-    JG_TRY(jg_otlp_exporter_header(&e->base, arena, &header, &request.metadata_count, &call->error));
+    if (jaeger_call_later(call))
+        return start_attempt(e, take, call);
+    attempt a;
     JG_AUTO_BUF jg_buf answer = JG_BUF_INIT(ANSWER_BYTES_MAX);
-    jaeger_call attempt = jg_otlp_exporter_attempt(call, e->config->timeout_ns);
-    jaeger_status status = jg_grpc_unary_with(e->client, &request, &answer, &attempt);
-    call->error = attempt.error;
+    jaeger_status status = attempt_init(&a, e, take, call);
+    if (status == JAEGER_OK) {
+        status = jg_grpc_unary_with(e->client, &a.request, &answer, &a.call);
+        call->error = a.call.error;
+    }
     if (status == JAEGER_OK)
         jg_otlp_exporter_note(&e->base, jg_buf_view(&answer), false);
+    attempt_done(&a);
     return status;
+}
+
+static void abandon(void *self)
+{
+    jg_grpc_client_cancel(((otlp_grpc *)self)->client);
+}
+
+/** Compressing takes its time: that is for consumers, not for who puts requests. */
+static bool sends_as_it_is(const otlp_grpc_config *c)
+{
+    return !c->client.compression.len || jg_str_is(c->client.compression, "none");
 }
 
 static jaeger_status otlp_grpc_create(void *self, const jaeger_component_create *in, jaeger_error *err)
 {
     otlp_grpc *e = self;
     e->config = in->config;
-    return jg_otlp_exporter_init(&e->base, in, &e->config->queue, &e->config->retry, send_batch, e, err);
+    const jg_otlp_sending sending = {
+        .send = send_batch, .defers = sends_as_it_is(e->config), .abandon = abandon, .self = e};
+    return jg_otlp_exporter_init(&e->base, in, &e->config->queue, &e->config->retry, &sending, err);
 }
 
 /** Credentials do not travel in the clear. */
@@ -187,4 +262,5 @@ const jaeger_component_type jg_exporter_otlp_grpc = {
     .stop = otlp_grpc_stop,
     .destroy = otlp_grpc_destroy,
     .prompt = jg_otlp_exporter_prompt,
+    .defers = jg_otlp_exporter_defers,
 };

@@ -133,7 +133,8 @@ static jaeger_status otlp_http_create(void *self, const jaeger_component_create 
 {
     otlp_http *e = self;
     e->config = in->config;
-    return jg_otlp_exporter_init(&e->base, in, &e->config->queue, &e->config->retry, send_batch, e, err);
+    const jg_otlp_sending sending = {.send = send_batch, .self = e};
+    return jg_otlp_exporter_init(&e->base, in, &e->config->queue, &e->config->retry, &sending, err);
 }
 
 static void otlp_http_stop(void *self, uint64_t deadline_ns)

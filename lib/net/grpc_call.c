@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A call on its worker: authenticate, decompress within the budget, run the handler, report its end.
+ * A call on its worker, or its loop: authenticate, decompress within the budget, run the handler, report its
+ * end, which may come later and from another thread.
  */
 #include "core/clock.h"
 #include "core/cond.h"
@@ -236,39 +237,51 @@ static bool is_server_fault(jaeger_status status)
     return faults >> status & 1;
 }
 
-static jaeger_status run_traced(jg_grpc_stream *stream, jaeger_call *call)
+static void end_span(jg_grpc_stream *stream, jaeger_status status)
 {
     const jg_grpc_server *server = stream->server;
-    jg_self_span span;
-    jg_self_span_serve(&span, jg_net_tracer(server->net), call, stream->method->path + 1, stream->metadata,
-                       stream->metadata_count);
-    jaeger_status status = run_handler(stream, call);
-    if (span.live) {
-        jaeger_span_set_str(span.live, JAEGER_STR("rpc.system"), JAEGER_STR("grpc"));
-        jaeger_span_set_str(span.live, JAEGER_STR("rpc.method"), jg_str(stream->method->path + 1));
-        jaeger_span_set_int(span.live, JAEGER_STR("rpc.grpc.status_code"), (int64_t)status);
-        jaeger_span_set_str(span.live, JAEGER_STR("component"), jg_str(server->name ? server->name : ""));
+    jaeger_live_span *live = stream->span.live;
+    if (live) {
+        jaeger_span_set_str(live, JAEGER_STR("rpc.system"), JAEGER_STR("grpc"));
+        jaeger_span_set_str(live, JAEGER_STR("rpc.method"), jg_str(stream->method->path + 1));
+        jaeger_span_set_int(live, JAEGER_STR("rpc.grpc.status_code"), (int64_t)status);
+        jaeger_span_set_str(live, JAEGER_STR("component"), jg_str(server->name ? server->name : ""));
     }
-    jg_self_span_end(&span, is_server_fault(status), &call->error);
-    return status;
+    jg_self_span_end(&stream->span, is_server_fault(status), &stream->call.error);
+}
+
+/** The handler is done with the call. */
+static void end_call(void *user, jaeger_status status)
+{
+    jg_grpc_stream *stream = user;
+    end_span(stream, status);
+    const jaeger_error error = stream->call.error;
+    jg_requests_end(&stream->mark, (int)status, status != JAEGER_OK, false, error.message);
+    jg_grpc_body_drop(stream);
+    jaeger_arena_free(stream->arena);
+    stream->arena = NULL;
+    finish(stream, status, &error);
 }
 
 void jg_grpc_call_run(jg_job *job)
 {
     jg_grpc_stream *stream = JG_CONTAINER(job, jg_grpc_stream, job);
-    jaeger_call call = JAEGER_CALL_INIT;
-    call.deadline_ns = stream->deadline_ns;
-    call.cancelled = &stream->cancelled;
+    jaeger_call *call = &stream->call;
+    *call = JAEGER_CALL_INIT;
+    call->deadline_ns = stream->deadline_ns;
+    call->cancelled = &stream->cancelled;
     if (!stream->arena)
         stream->arena = jaeger_arena_new(JG_CALL_ARENA_BYTES_MAX);
-    call.arena = stream->arena;
-    jg_request_mark mark;
-    jg_requests_begin(jg_net_requests(stream->server->net, false), &mark, stream->server->name,
+    call->arena = stream->arena;
+    if (stream->server->defers) {
+        stream->later = (jaeger_later){end_call, stream};
+        call->later = &stream->later;
+    }
+    jg_requests_begin(jg_net_requests(stream->server->net, false), &stream->mark, stream->server->name,
                       JAEGER_STR(""), jg_str(stream->method->path));
-    jaeger_status status = stream->arena ? run_traced(stream, &call) : jg_fail_oom(&call.error);
-    jg_requests_end(&mark, (int)status, status != JAEGER_OK, false, call.error.message);
-    jg_grpc_body_drop(stream);
-    jaeger_arena_free(stream->arena);
-    stream->arena = NULL;
-    finish(stream, status, &call.error);
+    jg_self_span_serve(&stream->span, jg_net_tracer(stream->server->net), call, stream->method->path + 1,
+                       stream->metadata, stream->metadata_count);
+    jaeger_status status = stream->arena ? run_handler(stream, call) : jg_fail_oom(&call->error);
+    if (status != JAEGER_PENDING)
+        end_call(stream, status);
 }

@@ -61,6 +61,7 @@ jaeger_status jg_grpc_client_new(jg_net *net, const jg_grpc_client_settings *set
         return jg_fail_oom(err);
     client->net = net;
     client->settings = settings;
+    jg_grpc_later_init(client);
     client->recv_bytes_max = recv_bytes_max ? recv_bytes_max : JG_GRPC_MESSAGE_BYTES_MAX;
     (void)pthread_mutex_init(&client->state_mutex, NULL);
     jg_cond_init(&client->state_cond);
@@ -79,7 +80,7 @@ void jg_grpc_client_free(jg_grpc_client *client)
     if (client->loop)
         jg_loop_sync(client->loop, jg_grpc_client_close, client);
     (void)pthread_mutex_lock(&client->state_mutex);
-    while (client->conn_count)
+    while (client->conn_count || client->later_dials)
         (void)pthread_cond_wait(&client->state_cond, &client->state_mutex);
     (void)pthread_mutex_unlock(&client->state_mutex);
     (void)pthread_cond_destroy(&client->state_cond);
@@ -145,13 +146,21 @@ static jaeger_status shake_hands(jg_grpc_client *client, int fd, uint64_t deadli
     return status;
 }
 
+jg_loop *jg_grpc_client_loop(jg_grpc_client *client)
+{
+    (void)pthread_mutex_lock(&client->state_mutex);
+    if (!client->loop)
+        client->loop = jg_net_loop(client->net);
+    jg_loop *loop = client->loop;
+    (void)pthread_mutex_unlock(&client->state_mutex);
+    return loop;
+}
+
 static jaeger_status dial(jg_grpc_client *client, uint64_t deadline_ns, jaeger_error *err)
 {
     attach a = {.client = client, .fd = -1};
     uint64_t latest = JG_MIN(deadline_ns, jg_clock_mono_ns() + DIAL_NS);
-    if (!client->loop)
-        client->loop = jg_net_loop(client->net);
-    if (!client->loop)
+    if (!jg_grpc_client_loop(client))
         return jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "I/O threads could not be started");
     JG_TRY(jg_dial(&client->target, latest, &a.fd, err));
     jaeger_status status = client->uses_tls ? shake_hands(client, a.fd, latest, &a.ssl, err) : JAEGER_OK;
@@ -190,9 +199,8 @@ static void dial_for_all(jg_grpc_client *client, uint64_t deadline_ns)
     (void)pthread_cond_broadcast(&client->state_cond);
 }
 
-/** Have a connection, or say why not. */
-static jaeger_status get_ready(jg_grpc_client *client, uint64_t deadline_ns, const jaeger_call *call,
-                               jaeger_error *err)
+jaeger_status jg_grpc_client_ready(jg_grpc_client *client, uint64_t deadline_ns, const jaeger_call *call,
+                                   jaeger_error *err)
 {
     jaeger_status status = JAEGER_OK;
     bool tried = false;
@@ -262,8 +270,8 @@ static const char *coding_of(const jg_grpc_client *client)
     return c.len && !jg_str_is(c, "none") ? c.ptr : NULL;
 }
 
-static bool build_headers(jg_grpc_client_call *c, jaeger_arena *arena, const jg_grpc_request *request,
-                          const jaeger_call *call)
+bool jg_grpc_client_headers(jg_grpc_client_call *c, jaeger_arena *arena, const jg_grpc_request *request,
+                            const jaeger_call *call)
 {
     const jg_grpc_client_settings *s = c->client->settings;
     jaeger_pair trace[JG_SELF_SPAN_HEADERS_MAX];
@@ -314,7 +322,7 @@ static jaeger_str join(const jg_grpc_request *request, jg_buf *room)
 }
 
 /** @param ret the framed message: the caller's own, before its parts, or in `out` */
-static jaeger_status build_body(jg_grpc_client *client, const jg_grpc_request *request, jg_buf *out,
+static jaeger_status build_body(const jg_grpc_client *client, const jg_grpc_request *request, jg_buf *out,
                                 jaeger_str *ret, jaeger_error *err)
 {
     uint8_t prefix[JG_GRPC_PREFIX_BYTES] = {0};
@@ -342,18 +350,44 @@ static jaeger_status build_body(jg_grpc_client *client, const jg_grpc_request *r
     return JAEGER_OK;
 }
 
+jaeger_status jg_grpc_client_body(jg_grpc_client_call *c, const jg_grpc_request *request, jg_buf *room,
+                                  jaeger_error *err)
+{
+    JG_TRY(build_body(c->client, request, room, &c->framed, err));
+    c->own_body = c->framed.ptr != request->message.ptr;
+    return JAEGER_OK;
+}
+
+void jg_grpc_client_load(jg_grpc_client_call *c, const jg_grpc_request *request)
+{
+    c->body = c->framed;
+    c->body_len = c->framed.len;
+    if (!c->own_body) {
+        c->parts = request->parts;
+        c->part_count = request->part_count;
+        c->body_len += parts_len(request);
+    }
+}
+
+jaeger_status jg_grpc_client_unpack(const jg_grpc_client_call *c, const jg_grpc_answer *answer, jg_buf *plain,
+                                    jaeger_str *ret, jaeger_error *err)
+{
+    *ret = (jaeger_str){(const char *)answer->bytes, answer->len};
+    if (!answer->compressed)
+        return JAEGER_OK;
+    if (!c->encoding[0])
+        return jg_fail(err, JAEGER_INTERNAL, "grpc: compressed flag set with identity or empty encoding");
+    JG_TRY(jg_decode(jg_str(c->encoding), *ret, plain, err));
+    *ret = jg_buf_view(plain);
+    return JAEGER_OK;
+}
+
 static jaeger_status deliver(const jg_grpc_client_call *c, const jg_grpc_request *request,
                              const jg_grpc_answer *answer, jaeger_call *call)
 {
-    jaeger_str message = {(const char *)answer->bytes, answer->len};
+    jaeger_str message;
     JG_AUTO_BUF jg_buf plain = JG_BUF_INIT(c->client->recv_bytes_max);
-    if (answer->compressed) {
-        if (!c->encoding[0])
-            return jg_fail(&call->error, JAEGER_INTERNAL,
-                           "grpc: compressed flag set with identity or empty encoding");
-        JG_TRY(jg_decode(jg_str(c->encoding), message, &plain, &call->error));
-        message = jg_buf_view(&plain);
-    }
+    JG_TRY(jg_grpc_client_unpack(c, answer, &plain, &message, &call->error));
     return request->on_message ? request->on_message(request->user, message, call) : JAEGER_OK;
 }
 
@@ -406,7 +440,7 @@ static jaeger_status take_all(jg_grpc_client_call *c, const jg_grpc_request *req
 
 static jaeger_status try_call(jg_grpc_client_call *c, const jg_grpc_request *request, jaeger_call *call)
 {
-    JG_TRY(get_ready(c->client, c->deadline_ns, call, &call->error));
+    JG_TRY(jg_grpc_client_ready(c->client, c->deadline_ns, call, &call->error));
     c->begin.run = jg_grpc_client_begin;
     c->credit.run = jg_grpc_client_credit;
     c->grpc_status = -1;
@@ -431,19 +465,14 @@ jaeger_status jg_grpc_call(jg_grpc_client *client, const jg_grpc_request *reques
     if (!arena)
         return jg_fail_oom(&call->error);
     JG_AUTO_BUF jg_buf body = JG_BUF_INIT(JG_GRPC_SEND_BYTES_MAX + JG_GRPC_PREFIX_BYTES);
-    jaeger_str framed;
-    JG_TRY(build_body(client, request, &body, &framed, &call->error));
+    jg_grpc_client_call model = {.client = client, .deadline_ns = deadline_ns};
+    JG_TRY(jg_grpc_client_body(&model, request, &body, &call->error));
     jaeger_status status = JAEGER_UNAVAILABLE;
     bool again = true;
     for (int tries = 0; again && tries < TRIES_MAX; tries++) {
-        jg_grpc_client_call c = {
-            .client = client, .body = framed, .body_len = framed.len, .deadline_ns = deadline_ns};
-        if (framed.ptr == request->message.ptr) {
-            c.parts = request->parts;
-            c.part_count = request->part_count;
-            c.body_len += parts_len(request);
-        }
-        if (!build_headers(&c, arena, request, call))
+        jg_grpc_client_call c = model;
+        jg_grpc_client_load(&c, request);
+        if (!jg_grpc_client_headers(&c, arena, request, call))
             return jg_fail_oom(&call->error);
         status = try_call(&c, request, call);
         again = status != JAEGER_OK && c.unsent;

@@ -43,7 +43,10 @@ static void end_call(jg_grpc_client_call *call, bool unsent)
     call->done = true;
     call->unsent = unsent;
     (void)pthread_cond_signal(&call->answer_cond);
+    struct jg_grpc_later *later = call->later;
     (void)pthread_mutex_unlock(&call->answer_mutex);
+    if (later)
+        jg_grpc_later_ended(later);
 }
 
 static void fail_call(jg_grpc_client_call *call, jaeger_status status, const char *text, bool unsent)

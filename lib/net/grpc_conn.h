@@ -18,10 +18,12 @@
 #include "core/buf.h"
 #include "core/limits.h"
 #include "core/map.h"
+#include "core/self_span.h"
 #include "net/acceptor.h"
 #include "net/grpc_server.h"
 #include "net/grpc_wire.h"
 #include "net/h2.h"
+#include "net/requests.h"
 #include "net/tls.h"
 #include <pthread.h>
 
@@ -42,7 +44,7 @@ struct jg_grpc_server {
     const char *name; /* id of the component; NULL: none */
     const jg_grpc_server_settings *settings;
     jg_grpc_auth auth;
-    bool prompt, questions;
+    bool prompt, defers, questions;
     uint64_t timeout_ns; /* of calls without one of their own */
     jg_grpc_method *methods;
     size_t method_count;
@@ -128,6 +130,10 @@ struct jg_grpc_stream {
 
     /* the worker's */
     jg_job job;
+    jaeger_call call;
+    jaeger_later later; /* of the call */
+    jg_request_mark mark;
+    jg_self_span span;
     bool sent_first; /* the first message of a reply waits for the second or the end: unary ones leave in one
                         piece */
 

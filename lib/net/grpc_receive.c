@@ -137,8 +137,8 @@ void jg_grpc_receive(jg_grpc_stream *stream, const uint8_t *data, size_t len)
 /** Handing a request over to a worker and its answer back costs more than a small request does. */
 static bool fits_on_loop(const jg_grpc_stream *stream)
 {
-    return stream->server->prompt && !stream->compressed && stream->body_len <= JG_LOOP_REQUEST_BYTES_MAX &&
-           !stream->server->auth.check;
+    return (stream->server->prompt || stream->server->defers) && !stream->compressed &&
+           stream->body_len <= JG_LOOP_REQUEST_BYTES_MAX && !stream->server->auth.check;
 }
 
 static void dispatch(jg_grpc_stream *stream)

@@ -173,6 +173,7 @@ static jg_grpc_server *server_new(jg_net *net, const jg_grpc_server_options *opt
     server->questions = options->questions;
     server->prompt = options->prompt;
     server->timeout_ns = options->timeout_ns ? options->timeout_ns : JG_TIMEOUT_DEFAULT_NS;
+    server->defers = options->defers;
     server->name = options->name;
     server->method_count = options->method_count;
     server->descriptors = options->descriptors;

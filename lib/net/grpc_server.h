@@ -20,7 +20,9 @@ typedef struct jg_grpc_stream jg_grpc_stream;
 typedef struct jg_grpc_method {
     const char *path; /* "/jaeger.api_v3.QueryService/GetTrace" */
     /** Send any number of messages with jg_grpc_send (unary: one), then return the status; its text is
-     *  call->error.message, its retry time goes out as google.rpc.RetryInfo. */
+     *  call->error.message, its retry time goes out as google.rpc.RetryInfo. If the server defers, the
+     * handler may return JAEGER_PENDING instead and do both later, then call->later->done; see
+     * jaeger_consumer. */
     jaeger_status (*handle)(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call);
     void *self;
     bool question; /* run by jg_net_query_pool, as all are if the options say `questions` */
@@ -38,6 +40,7 @@ typedef struct jg_grpc_server_options {
     size_t method_count;
     jg_grpc_auth auth;
     bool prompt; /* no handler ever waits: small requests are handled on the loop they came in on */
+    bool defers; /* the same, as calls offer `later` */
     const char *const
         *health_services; /* NULL: no grpc.health.v1; else names that answer SERVING, "" included */
     size_t health_service_count;

@@ -48,7 +48,10 @@ struct jg_kafka_flight {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t landed_cond;
     size_t under_way;
-    int first_error; /* of librdkafka */
+    int first_error;                                  /* of librdkafka */
+    void (*landed)(void *user, jaeger_status status); /* NULL: somebody waits, or gave up */
+    void *user;
+    jaeger_call *call;
 };
 
 /* ---- configuration ---- */
@@ -122,14 +125,27 @@ static void flight_unref(jg_kafka_flight *f)
     jg_free(f);
 }
 
+/** How a flight ended whose first failure is `code`. */
+static jaeger_status result_of(int code, jaeger_error *err)
+{
+    return code
+               ? jg_fail(err, jg_kafka_status(code), "Kafka: %s", rd_kafka_err2str((rd_kafka_resp_err_t)code))
+               : JAEGER_OK;
+}
+
 static void land(jg_kafka_flight *f, int code)
 {
+    void (*landed)(void *user, jaeger_status status) = NULL;
     (void)pthread_mutex_lock(&f->mutex);
     if (code && !f->first_error)
         f->first_error = code;
-    if (--f->under_way == 0)
+    if (--f->under_way == 0) {
+        landed = f->landed;
         (void)pthread_cond_signal(&f->landed_cond);
+    }
     (void)pthread_mutex_unlock(&f->mutex);
+    if (landed)
+        landed(f->user, result_of(f->first_error, &f->call->error));
     flight_unref(f);
 }
 
@@ -295,6 +311,11 @@ void jg_kafka_producer_free(jg_kafka_producer *p, uint64_t deadline_ns)
     jg_free(p);
 }
 
+void jg_kafka_producer_abandon(jg_kafka_producer *p)
+{
+    (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+}
+
 /* ---- flights ---- */
 
 jg_kafka_flight *jg_kafka_flight_new(jg_kafka_producer *producer)
@@ -453,16 +474,41 @@ static jaeger_status await(jg_kafka_flight *f, jaeger_call *call)
     code = f->first_error;
     (void)pthread_mutex_unlock(&f->mutex);
     if (code)
-        return jg_fail(&call->error, jg_kafka_status(code), "Kafka: %s",
-                       rd_kafka_err2str((rd_kafka_resp_err_t)code));
+        return result_of(code, &call->error);
     return all ? JAEGER_OK
                : jg_fail(&call->error, JAEGER_DEADLINE_EXCEEDED, "no answer from Kafka before the deadline");
 }
 
+static jaeger_status check_flight(const jg_kafka_flight *f, jaeger_error *err)
+{
+    return f->failed || !jg_buf_ok(&f->buf)
+               ? jg_fail(err, JAEGER_RESOURCE_EXHAUSTED, "batch is too large to encode")
+               : JAEGER_OK;
+}
+
 jaeger_status jg_kafka_flight_send(jg_kafka_flight *f, jaeger_call *call)
 {
-    if (f->failed || !jg_buf_ok(&f->buf))
-        return jg_fail(&call->error, JAEGER_RESOURCE_EXHAUSTED, "batch is too large to encode");
+    JG_TRY(check_flight(f, &call->error));
     JG_TRY(produce_all(f, &call->error));
     return await(f, call);
+}
+
+jaeger_status jg_kafka_flight_start(jg_kafka_flight *f, jaeger_call *call,
+                                    void (*landed)(void *user, jaeger_status status), void *user)
+{
+    JG_TRY(check_flight(f, &call->error));
+    f->under_way = 1; /* so that none of the records is the last one to land before all are sent */
+    jaeger_status status = produce_all(f, &call->error);
+    (void)pthread_mutex_lock(&f->mutex);
+    bool pending = --f->under_way > 0 && status == JAEGER_OK;
+    int code = f->first_error;
+    if (pending) {
+        f->landed = landed;
+        f->user = user;
+        f->call = call;
+    }
+    (void)pthread_mutex_unlock(&f->mutex);
+    if (pending)
+        return JAEGER_PENDING;
+    return status == JAEGER_OK ? result_of(code, &call->error) : status;
 }

@@ -50,6 +50,9 @@ jaeger_status jg_kafka_producer_new(const jg_kafka_producer_options *options, jg
 /** Wait for what is under way until `deadline_ns`, drop the rest. Accepts NULL. */
 void jg_kafka_producer_free(jg_kafka_producer *producer, uint64_t deadline_ns);
 
+/** Give up what is under way: its flights land, with an error, soon after. */
+void jg_kafka_producer_abandon(jg_kafka_producer *producer);
+
 /** Records that are answered together. One thread at a time. */
 typedef struct jg_kafka_flight jg_kafka_flight;
 
@@ -71,5 +74,11 @@ size_t jg_kafka_flight_count(const jg_kafka_flight *flight);
  * sent twice), INVALID_ARGUMENT (a topic or a size that the brokers refuse), RESOURCE_EXHAUSTED. Blocks up to
  * call->deadline_ns. */
 jaeger_status jg_kafka_flight_send(jg_kafka_flight *flight, jaeger_call *call) JG_MUST_CHECK;
+/** The same without waiting. PENDING: `landed` will be called once, by the producer's thread, perhaps before
+ * this returns, with what jg_kafka_flight_send would return and the text in call->error; at the latest when
+ * librdkafka gives the records up (timeout_ns). `call` and the flight stay until then. */
+jaeger_status jg_kafka_flight_start(jg_kafka_flight *flight, jaeger_call *call,
+                                    void (*landed)(void *user, jaeger_status status),
+                                    void *user) JG_MUST_CHECK;
 
 #endif

@@ -59,52 +59,75 @@ static bool fanout_prompt(void *self)
     return prompt == f->count;
 }
 
+static bool sink_defers(const jg_sink *sink)
+{
+    return sink->defers && sink->defers(sink->to.self);
+}
+
+/** Asks each time, as only the end that is called matters: one that is prompt need not know of `later`. */
 static jaeger_status split_consume(void *self, jaeger_batch *take, jaeger_call *call)
 {
-    const jaeger_consumer *to = self;
-    const jaeger_consumer *one = &to[jaeger_batch_signal(take) == JAEGER_TRACES    ? 0
-                                     : jaeger_batch_signal(take) == JAEGER_METRICS ? 1
-                                                                                   : 2];
-    if (one->consume)
-        return one->consume(one->self, take, call);
-    jaeger_batch_unref(take);
-    return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "no pipeline takes this signal");
+    const jg_sink *to = self;
+    const jg_sink *one = &to[jaeger_batch_signal(take) == JAEGER_TRACES    ? 0
+                             : jaeger_batch_signal(take) == JAEGER_METRICS ? 1
+                                                                           : 2];
+    if (!one->to.consume) {
+        jaeger_batch_unref(take);
+        return jg_fail(&call->error, JAEGER_UNIMPLEMENTED, "no pipeline takes this signal");
+    }
+    const jaeger_later *later = jaeger_call_later(call);
+    if (!later || sink_defers(one))
+        return one->to.consume(one->to.self, take, call);
+    call->later = NULL;
+    jaeger_status status = one->to.consume(one->to.self, take, call);
+    call->later = later;
+    return status;
 }
 
 static bool split_prompt(void *self)
 {
-    const jaeger_consumer *to = self;
+    const jg_sink *to = self;
     bool prompt = true;
     for (size_t i = 0; i < 3; i++)
-        prompt = prompt && (!to[i].consume || jaeger_consumer_is_prompt(&to[i]));
+        prompt = prompt && (!to[i].to.consume || jaeger_consumer_is_prompt(&to[i].to));
     return prompt;
 }
 
-jaeger_consumer jg_signals_split(jaeger_arena *arena, const jaeger_consumer to[3])
+static bool split_defers(void *self)
+{
+    const jg_sink *to = self;
+    bool defers = true;
+    for (size_t i = 0; i < 3; i++)
+        defers = defers && (!to[i].to.consume || sink_defers(&to[i]) || jaeger_consumer_is_prompt(&to[i].to));
+    return defers;
+}
+
+jg_sink jg_signals_split(jaeger_arena *arena, const jg_sink to[3])
 {
     size_t count = 0, only = 0;
     for (size_t i = 0; i < 3; i++)
-        if (to[i].consume) {
+        if (to[i].to.consume) {
             count++;
             only = i;
         }
     if (count == 1)
         return to[only];
-    jaeger_consumer *copy = jaeger_arena_alloc(arena, 3 * sizeof *copy);
+    jg_sink *copy = jaeger_arena_alloc(arena, 3 * sizeof *copy);
     if (!copy)
-        return (jaeger_consumer){0};
+        return (jg_sink){0};
     memcpy(copy, to, 3 * sizeof *copy);
-    return (jaeger_consumer){split_consume, copy, split_prompt};
+    return (jg_sink){{split_consume, copy, split_prompt}, split_defers};
 }
 
-jaeger_consumer jg_fanout_new(jaeger_arena *arena, const jaeger_consumer *to, size_t count)
+jg_sink jg_fanout_new(jaeger_arena *arena, const jg_sink *to, size_t count)
 {
     if (count == 1)
         return to[0];
-    fanout *f = jaeger_arena_alloc(arena, sizeof *f + count * sizeof *to);
+    fanout *f = jaeger_arena_alloc(arena, sizeof *f + count * sizeof *f->to);
     if (!f)
-        return (jaeger_consumer){0};
+        return (jg_sink){0};
     f->count = count;
-    memcpy(f->to, to, count * sizeof *to);
-    return (jaeger_consumer){fanout_consume, f, fanout_prompt};
+    for (size_t i = 0; i < count; i++)
+        f->to[i] = to[i].to;
+    return (jg_sink){{fanout_consume, f, fanout_prompt}, NULL};
 }

@@ -8,14 +8,21 @@
 
 #include <jaeger/batch.h>
 
-/** @param to `count` consumers; copied into the arena. One consumer is returned as it is.
- *  @return consume NULL: out of memory */
-jaeger_consumer jg_fanout_new(jaeger_arena *arena, const jaeger_consumer *to, size_t count);
+/** A consumer, and whether it defers (jaeger/component.h). */
+typedef struct jg_sink {
+    jaeger_consumer to;
+    bool (*defers)(void *self); /* NULL: no */
+} jg_sink;
+
+/** @param to `count` consumers; copied into the arena. One consumer is returned as it is; several together do
+ *  not defer.
+ *  @return to.consume NULL: out of memory */
+jg_sink jg_fanout_new(jaeger_arena *arena, const jg_sink *to, size_t count);
 
 /** One stream of several signals: each batch goes to the consumer of its signal. @param to of traces, metrics
  *  and logs, copied into the arena; consume NULL: there are no such batches. One consumer is returned as it
- * is.
- *  @return consume NULL: out of memory */
-jaeger_consumer jg_signals_split(jaeger_arena *arena, const jaeger_consumer to[3]);
+ * is; several defer if all do, or are prompt.
+ *  @return to.consume NULL: out of memory */
+jg_sink jg_signals_split(jaeger_arena *arena, const jg_sink to[3]);
 
 #endif

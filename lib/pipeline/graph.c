@@ -50,8 +50,8 @@ static bool supports(const jg_def *def, const char *pipeline, uint32_t signal, j
     return false;
 }
 
-/* Make one component. `next.consume` NULL: nothing follows. */
-static jg_component *make_for(jg_graph *g, const jg_def *def, const char *pipeline, jaeger_consumer next,
+/* Make one component. `next.to.consume` NULL: nothing follows. */
+static jg_component *make_for(jg_graph *g, const jg_def *def, const char *pipeline, jg_sink next,
                               uint32_t signals, jg_report *report)
 {
     jg_component *c = &g->components[g->component_count];
@@ -62,7 +62,7 @@ static jg_component *make_for(jg_graph *g, const jg_def *def, const char *pipeli
         return NULL;
     }
     size_t bytes = def->type->state_size ? def->type->state_size : 1;
-    *c = (jg_component){.def = def, .pipeline = pipeline, .next = next, .log = {g->sink, def->id}};
+    *c = (jg_component){.def = def, .pipeline = pipeline, .next = next.to, .log = {g->sink, def->id}};
     c->self = jg_calloc(1, bytes);
     if (!c->self) {
         jg_report_add(report, "out of memory");
@@ -74,10 +74,11 @@ static jg_component *make_for(jg_graph *g, const jg_def *def, const char *pipeli
                                   .id = def->id,
                                   .config = def->config,
                                   .node = def->node,
-                                  .next = next,
+                                  .next = next.to,
                                   .log = &c->log,
                                   .host = g->host,
-                                  .signals = signals};
+                                  .signals = signals,
+                                  .next_defers = next.defers};
     if (def->type->create(c->self, &in, &err) != JAEGER_OK) {
         jg_report_add(report, "failed to create \"%s\" %s: %s", def->id, jg_kind_name(def->type->kind),
                       err.message);
@@ -87,15 +88,17 @@ static jg_component *make_for(jg_graph *g, const jg_def *def, const char *pipeli
     return c;
 }
 
-static jg_component *make(jg_graph *g, const jg_def *def, const char *pipeline, jaeger_consumer next,
+static jg_component *make(jg_graph *g, const jg_def *def, const char *pipeline, jg_sink next,
                           jg_report *report)
 {
     return make_for(g, def, pipeline, next, 0, report);
 }
 
-static jaeger_consumer consumer_of(const jg_component *c)
+static jg_sink sink_of(const jg_component *c)
 {
-    return (jaeger_consumer){c->def->type->consume, c->self, c->def->type->prompt};
+    const jaeger_component_type *type = c->def->type;
+    bool knows = type->size >= offsetof(jaeger_component_type, defers) + sizeof type->defers;
+    return (jg_sink){{type->consume, c->self, type->prompt}, knows ? type->defers : NULL};
 }
 
 static bool is_receiver_of(const jg_pipeline_def *p, const char *id)
@@ -107,11 +110,10 @@ static bool is_receiver_of(const jg_pipeline_def *p, const char *id)
 }
 
 /* What follows a receiver or connector of one signal: the heads of the pipelines that name it. */
-static bool pipelines_of(jg_graph *g, const char *id, uint32_t signal, jaeger_consumer *ret,
-                         jg_report *report)
+static bool pipelines_of(jg_graph *g, const char *id, uint32_t signal, jg_sink *ret, jg_report *report)
 {
     size_t count = 0, all = g->sections->pipeline_count;
-    jaeger_consumer *heads = jaeger_arena_alloc(g->arena, all * sizeof *heads);
+    jg_sink *heads = jaeger_arena_alloc(g->arena, all * sizeof *heads);
     for (size_t i = 0; heads && i < all; i++) {
         const jg_pipeline_def *p = &g->sections->pipelines[i];
         if (p->signal != signal || !is_receiver_of(p, id))
@@ -120,24 +122,23 @@ static bool pipelines_of(jg_graph *g, const char *id, uint32_t signal, jaeger_co
             return false;
         heads[count++] = g->pipelines[i].head;
     }
-    *ret = heads && count ? jg_fanout_new(g->arena, heads, count) : (jaeger_consumer){0};
-    if (!ret->consume)
+    *ret = heads && count ? jg_fanout_new(g->arena, heads, count) : (jg_sink){0};
+    if (!ret->to.consume)
         jg_report_add(report, "out of memory");
-    return ret->consume;
+    return ret->to.consume;
 }
 
 /* The same for several signals, one in turn. */
-static bool pipelines_after(jg_graph *g, const char *id, uint32_t signals, jaeger_consumer *ret,
-                            jg_report *report)
+static bool pipelines_after(jg_graph *g, const char *id, uint32_t signals, jg_sink *ret, jg_report *report)
 {
-    jaeger_consumer to[3] = {{0}};
+    jg_sink to[3] = {{{0}}};
     for (unsigned i = 0; i < 3; i++)
         if ((signals & 1u << i) && !pipelines_of(g, id, 1u << i, &to[i], report))
             return false;
     *ret = jg_signals_split(g->arena, to);
-    if (!ret->consume)
+    if (!ret->to.consume)
         jg_report_add(report, "out of memory");
-    return ret->consume;
+    return ret->to.consume;
 }
 
 static uint32_t connector_targets(const jg_graph *g, const jg_def *def)
@@ -158,7 +159,7 @@ static jg_component *end_of(jg_graph *g, const jg_pipeline_def *p, const char *i
 {
     const jg_def *def = jg_sections_find(g->sections, JAEGER_EXPORTER, id);
     jaeger_kind kind = def ? JAEGER_EXPORTER : JAEGER_CONNECTOR;
-    jaeger_consumer next = {0};
+    jg_sink next = {{0}};
     if (!def)
         def = jg_sections_find(g->sections, JAEGER_CONNECTOR, id);
     if (!supports(def, p->name, p->signal, report))
@@ -176,18 +177,18 @@ static bool build_pipeline(jg_graph *g, size_t index, jg_report *report)
 {
     jg_pipeline *pipeline = &g->pipelines[index];
     const jg_pipeline_def *p = pipeline->def;
-    if (pipeline->head.consume)
+    if (pipeline->head.to.consume)
         return true;
-    jaeger_consumer *ends = jaeger_arena_alloc(g->arena, p->exporter_count * sizeof *ends), at = {0};
+    jg_sink *ends = jaeger_arena_alloc(g->arena, p->exporter_count * sizeof *ends), at = {{0}};
     for (size_t i = 0; ends && i < p->exporter_count; i++) {
         const jg_component *c = end_of(g, p, p->exporters[i], report);
         if (!c)
             return false;
-        ends[i] = consumer_of(c);
+        ends[i] = sink_of(c);
     }
     if (ends)
         at = jg_fanout_new(g->arena, ends, p->exporter_count);
-    if (!at.consume) {
+    if (!at.to.consume) {
         jg_report_add(report, "out of memory");
         return false;
     }
@@ -197,7 +198,7 @@ static bool build_pipeline(jg_graph *g, size_t index, jg_report *report)
             supports(def, p->name, p->signal, report) ? make(g, def, p->name, at, report) : NULL;
         if (!c)
             return false;
-        at = consumer_of(c);
+        at = sink_of(c);
     }
     pipeline->head = at;
     return true;
@@ -207,7 +208,7 @@ static bool build_pipeline(jg_graph *g, size_t index, jg_report *report)
 static bool build_receiver(jg_graph *g, const jg_def *def, jg_report *report)
 {
     uint32_t used = 0;
-    jaeger_consumer next;
+    jg_sink next;
     for (size_t i = 0; i < g->sections->pipeline_count; i++) {
         const jg_pipeline_def *p = &g->sections->pipelines[i];
         if (!is_receiver_of(p, def->id))
@@ -222,9 +223,9 @@ static bool build_receiver(jg_graph *g, const jg_def *def, jg_report *report)
         return false;
     if (g->host && g->host->traced)
         next = jg_trace_origins(g->arena, next);
-    if (!next.consume)
+    if (!next.to.consume)
         jg_report_add(report, "out of memory");
-    return next.consume && make_for(g, def, NULL, next, used, report);
+    return next.to.consume && make_for(g, def, NULL, next, used, report);
 }
 
 static bool is_listed(const jg_sections *s, const char *id)
@@ -277,7 +278,7 @@ static bool build_extensions(jg_graph *g, bool check_only, jg_report *report)
             const jg_def *def = jg_sections_find(s, JAEGER_EXTENSION, s->extensions[i]);
             if (jg_graph_extension(g, def->id) || (!check_only && !dependencies_are_made(g, def, before)))
                 continue;
-            if (!make(g, def, NULL, (jaeger_consumer){0}, report))
+            if (!make(g, def, NULL, (jg_sink){{0}}, report))
                 return false;
         }
     } while (g->component_count > before);

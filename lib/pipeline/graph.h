@@ -9,6 +9,7 @@
 #define JG_PIPELINE_GRAPH_H
 
 #include "core/attr.h"
+#include "pipeline/fanout.h"
 #include "pipeline/sections.h"
 
 /** A component at work. */
@@ -24,7 +25,7 @@ typedef struct jg_component {
 /** A pipeline at work. */
 typedef struct jg_pipeline {
     const jg_pipeline_def *def;
-    jaeger_consumer head; /* what receivers push into */
+    jg_sink head; /* what receivers push into */
 } jg_pipeline;
 
 typedef struct jg_graph {

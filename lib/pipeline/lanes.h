@@ -19,6 +19,8 @@ typedef struct jg_queue_item {
     jaeger_call call; /* tenant, token and metadata point behind the item */
     bool awaited, done;
     jaeger_status status; /* once done */
+    jaeger_call *owed;    /* a caller that hears of the end by its `later`; NULL: none */
+    struct jg_queue_item *owed_next, *owed_prev;
 } jg_queue_item;
 
 typedef struct jg_lane_rules {

@@ -22,6 +22,8 @@ typedef jg_queue_item item;
 
 static uint64_t size_of(const jg_queue *q, const jaeger_batch *batch)
 {
+    if (!q->options.config)
+        return jg_lanes_units(&q->lanes.rules, batch); /* bytes, if it merges */
     switch ((jg_queue_sizer)q->options.config->sizer) {
     case JG_SIZER_ITEMS:
         return jg_batch_items(batch);
@@ -45,15 +47,14 @@ static jaeger_str keep(char **at, jaeger_str s)
 /** With `batch`, requests keep only the metadata that tells them apart. */
 static bool keeps(const jg_queue *q, jaeger_str key)
 {
-    const jg_queue_batch *b = &q->options.config->batch;
-    bool found = !b->enabled;
+    const jg_queue_batch *b = q->options.config ? &q->options.config->batch : NULL;
+    bool found = !b || !b->enabled;
     for (size_t i = 0; i < b->metadata_keys.count && !found; i++)
         found = jg_str_eq_nocase(b->metadata_keys.items[i], key);
     return found;
 }
 
-/** With the batch's reference. NULL when out of memory; the reference is then the caller's. */
-static item *item_new(const jg_queue *q, jaeger_batch *batch, const jaeger_call *call)
+jg_queue_item *jg_queue_item_new(const jg_queue *q, jaeger_batch *batch, const jaeger_call *call)
 {
     size_t bytes = call->tenant.len + call->bearer_token.len + call->metadata_count * sizeof(jaeger_pair);
     for (size_t i = 0; i < call->metadata_count; i++)
@@ -65,7 +66,7 @@ static item *item_new(const jg_queue *q, jaeger_batch *batch, const jaeger_call 
                  .size = size_of(q, batch),
                  .arrived_ns = jg_clock_mono_ns(),
                  .call = JAEGER_CALL_INIT,
-                 .awaited = q->options.config->wait_for_result};
+                 .awaited = q->options.config && q->options.config->wait_for_result};
     jaeger_pair *pairs = (jaeger_pair *)(it + 1);
     char *at = (char *)(pairs + call->metadata_count);
     size_t count = 0;
@@ -82,7 +83,7 @@ static item *item_new(const jg_queue *q, jaeger_batch *batch, const jaeger_call 
     return it;
 }
 
-static void item_free(item *it)
+void jg_queue_item_free(item *it)
 {
     jaeger_batch_unref(it->batch);
     jg_free(it);
@@ -97,7 +98,8 @@ static void wait_ns(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t ns)
 static void set_size(jg_queue *q, uint64_t size)
 {
     q->size = size;
-    jg_metric_set(q->size_gauge, (double)size);
+    if (q->size_gauge)
+        jg_metric_set(q->size_gauge, (double)size);
 }
 
 /* ---- sending
@@ -124,7 +126,14 @@ static int health_of(jaeger_status status)
     }
 }
 
-/** One attempt; health checks hear when they begin to fail, and when they succeed again. */
+void jg_queue_note(jg_queue *q, jaeger_status status, const jaeger_error *err)
+{
+    int health = health_of(status);
+    if (health >= 0 && __atomic_exchange_n(&q->health, health, __ATOMIC_RELAXED) != health)
+        jg_host_report(q->options.host, q->options.id, (jg_health)health, err);
+}
+
+/** One attempt. */
 static jaeger_status attempt(void *user, jaeger_batch *take, jaeger_call *call)
 {
     jg_queue *q = user;
@@ -132,9 +141,7 @@ static jaeger_status attempt(void *user, jaeger_batch *take, jaeger_call *call)
     jg_export_span_begin(&span, q->options.host, q->options.id, take, call);
     jaeger_status status = q->options.send(q->options.user, take, call);
     jg_export_span_end(&span, call, status);
-    int health = health_of(status);
-    if (health >= 0 && __atomic_exchange_n(&q->health, health, __ATOMIC_RELAXED) != health)
-        jg_host_report(q->options.host, q->options.id, (jg_health)health, &call->error);
+    jg_queue_note(q, status, &call->error);
     return status;
 }
 
@@ -174,7 +181,7 @@ static void finish(jg_queue *q, item *load)
         next = it->next;
         if (it->status != JAEGER_OK)
             jg_queue_log_lost(q, jg_batch_items(it->batch), &it->call);
-        item_free(it);
+        jg_queue_item_free(it);
     }
 }
 
@@ -216,30 +223,38 @@ static void wait_filled(jg_queue *q, uint64_t now_ns)
     q->watched = false;
 }
 
-/** The next load; waits for one. NULL: stopping and empty. */
-static item *take_load(jg_queue *q)
+item *jg_queue_take(jg_queue *q, uint64_t now_ns)
 {
     uint64_t size = 0;
-    item *load = NULL;
-    (void)pthread_mutex_lock(&q->queue_mutex);
-    for (;;) {
-        uint64_t now = jg_clock_mono_ns();
-        load = jg_lanes_take(&q->lanes, now, q->sending == 0, q->stopping);
-        if (load || q->stopping)
-            break;
-        wait_filled(q, now);
-    }
+    item *load = jg_lanes_take(&q->lanes, now_ns, q->sending == 0, q->stopping);
     for (const item *it = load; it; it = it->next)
         size += it->size;
     if (load) {
         q->sending++;
         set_size(q, q->size - size);
-        if (q->lanes.count && !q->watched)
-            (void)pthread_cond_signal(&q->filled_cond);
-    } else {
-        q->running--;
+        (void)pthread_cond_broadcast(&q->changed_cond);
     }
-    (void)pthread_cond_broadcast(&q->changed_cond);
+    return load;
+}
+
+/** The next load; waits for one. NULL: stopping and empty. */
+static item *take_load(jg_queue *q)
+{
+    item *load = NULL;
+    (void)pthread_mutex_lock(&q->queue_mutex);
+    for (;;) {
+        uint64_t now = jg_clock_mono_ns();
+        load = jg_queue_take(q, now);
+        if (load || q->stopping)
+            break;
+        wait_filled(q, now);
+    }
+    if (load && q->lanes.count && !q->watched)
+        (void)pthread_cond_signal(&q->filled_cond);
+    if (!load) {
+        q->running--;
+        (void)pthread_cond_broadcast(&q->changed_cond);
+    }
     (void)pthread_mutex_unlock(&q->queue_mutex);
     return load;
 }
@@ -252,13 +267,17 @@ static void *consume(void *arg)
         jg_queue_disk_consume(q);
         return NULL;
     }
+    if (jg_queue_defers(q)) {
+        (void)pthread_setname_np(pthread_self(), "jg-queue");
+        jg_queue_later_keep(q);
+        return NULL;
+    }
     while ((load = take_load(q)))
         send_load(q, load);
     return NULL;
 }
 
-/** Wait for a change until the call's deadline. @return false: it has passed */
-static bool wait_changed(jg_queue *q, uint64_t deadline_ns)
+bool jg_queue_wait_changed(jg_queue *q, uint64_t deadline_ns)
 {
     if (!deadline_ns) {
         (void)pthread_cond_wait(&q->changed_cond, &q->queue_mutex);
@@ -292,7 +311,7 @@ static jaeger_status put(jg_queue *q, item *it, jaeger_call *call)
             call->error.retry_after_ms = JG_RETRY_AFTER_MS;
             return JAEGER_UNAVAILABLE;
         }
-        if (!wait_changed(q, call->deadline_ns))
+        if (!jg_queue_wait_changed(q, call->deadline_ns))
             return jg_fail(&call->error, JAEGER_DEADLINE_EXCEEDED, "sending queue is full");
     }
     if (q->stopping)
@@ -300,7 +319,8 @@ static jaeger_status put(jg_queue *q, item *it, jaeger_call *call)
     if (!jg_lanes_put(&q->lanes, it))
         return jg_fail_oom(&call->error);
     set_size(q, q->size + it->size);
-    wake_consumer(q, it);
+    if (!jg_queue_defers(q))
+        wake_consumer(q, it);
     return JAEGER_OK;
 }
 
@@ -308,7 +328,7 @@ static jaeger_status put(jg_queue *q, item *it, jaeger_call *call)
 static jaeger_status await(jg_queue *q, item *it, jaeger_call *call)
 {
     while (!it->done) {
-        if (!wait_changed(q, call->deadline_ns) && !it->done) {
+        if (!jg_queue_wait_changed(q, call->deadline_ns) && !it->done) {
             it->awaited = false; /* the consumer frees it */
             return jg_fail(&call->error, JAEGER_DEADLINE_EXCEEDED, "sending takes longer than the deadline");
         }
@@ -316,31 +336,44 @@ static jaeger_status await(jg_queue *q, item *it, jaeger_call *call)
     jaeger_status status = it->status;
     if (status != JAEGER_OK)
         call->error = it->call.error;
-    item_free(it);
+    jg_queue_item_free(it);
     return status;
 }
 
 jaeger_status jg_queue_send(jg_queue *q, jaeger_batch *take, jaeger_call *call)
 {
     if (!q->options.config)
-        return send_now(q, take, call);
+        return jaeger_call_later(call) && jg_queue_defers(q) ? jg_queue_later_send(q, take, call)
+                                                             : send_now(q, take, call);
     if (q->options.config->persistent.enabled)
         return jg_queue_disk_put(q, take, call);
-    item *it = item_new(q, take, call);
+    item *it = jg_queue_item_new(q, take, call);
     if (!it) {
         jaeger_batch_unref(take);
         return jg_fail_oom(&call->error);
     }
-    bool awaited = it->awaited;
+    bool awaited = it->awaited, owed = awaited && jaeger_call_later(call) && jg_queue_defers(q);
+    it->awaited = awaited && !owed;
     (void)pthread_mutex_lock(&q->queue_mutex);
     jaeger_status status = put(q, it, call);
     bool queued = status == JAEGER_OK;
+    if (queued && owed) {
+        jg_queue_later_owe(q, it, call);
+        status = JAEGER_PENDING;
+    }
+    if (queued && jg_queue_defers(q)) {
+        jg_queue_later_put(
+            q); /* gives the mutex up; who is owed may have heard by now, and the queue be gone */
+        if (!awaited || owed)
+            return status;
+        (void)pthread_mutex_lock(&q->queue_mutex);
+    }
     if (queued && awaited)
         status = await(q, it, call);
     (void)pthread_mutex_unlock(&q->queue_mutex);
     if (!queued) {
         jg_load_count_refused(&q->sender, it->batch);
-        item_free(it);
+        jg_queue_item_free(it);
     }
     return status;
 }
@@ -349,6 +382,12 @@ bool jg_queue_is_prompt(const jg_queue *q)
 {
     const jg_queue_config *c = q->options.config;
     return c && !c->persistent.enabled && !c->block_on_overflow && !c->wait_for_result;
+}
+
+bool jg_queue_defers(const jg_queue *q)
+{
+    const jg_queue_config *c = q->options.config;
+    return q->options.defers && !(c && (c->persistent.enabled || c->block_on_overflow));
 }
 
 /* ---- life
@@ -425,11 +464,15 @@ jg_queue *jg_queue_new(const jg_queue_options *options)
 
 jaeger_status jg_queue_start(jg_queue *q, jaeger_error *err)
 {
-    if (!q->options.config)
+    bool defers = jg_queue_defers(q);
+    if (!q->options.config && !defers)
         return JAEGER_OK;
-    if (q->options.config->persistent.enabled)
+    if (q->options.config && q->options.config->persistent.enabled)
         JG_TRY(jg_queue_disk_open(q, err));
-    size_t n = (size_t)JG_MIN(q->options.config->num_consumers, JG_WORKERS_MAX);
+    size_t n = q->options.config ? (size_t)JG_MIN(q->options.config->num_consumers, JG_WORKERS_MAX)
+                                 : JG_SENDINGS_MAX;
+    q->sendings_max = (unsigned)n;
+    n = defers ? 1 : n; /* the keeper */
     q->threads = jg_calloc(n, sizeof *q->threads);
     if (!q->threads)
         return jg_fail_oom(err);
@@ -448,10 +491,12 @@ jaeger_status jg_queue_start(jg_queue *q, jaeger_error *err)
     return JAEGER_OK;
 }
 
-/** What still waits when the time is over; with the mutex held. */
+/** What still waits when the time is over; with the mutex held, which is given up where callers hear of it.
+ */
 static void drop_rest(jg_queue *q)
 {
     size_t spans = 0;
+    jaeger_call *owed = NULL;
     for (item *load; (load = jg_lanes_take(&q->lanes, 0, true, true));)
         for (item *it = load, *next; it; it = next) {
             next = it->next;
@@ -459,8 +504,15 @@ static void drop_rest(jg_queue *q)
             jg_load_count(&q->sender, it->batch, JAEGER_UNAVAILABLE);
             it->status = it->call.error.status = JAEGER_UNAVAILABLE;
             it->done = true;
+            owed = jg_queue_later_settle(q, it);
+            if (owed) {
+                (void)pthread_mutex_unlock(&q->queue_mutex);
+                owed->later->done(owed->later->user,
+                                  jg_fail(&owed->error, JAEGER_UNAVAILABLE, "exporter is stopping"));
+                (void)pthread_mutex_lock(&q->queue_mutex);
+            }
             if (!it->awaited)
-                item_free(it);
+                jg_queue_item_free(it);
         }
     set_size(q, 0);
     (void)pthread_cond_broadcast(&q->changed_cond);
@@ -474,7 +526,7 @@ void jg_queue_stop(jg_queue *q, uint64_t deadline_ns)
     if (!q)
         return;
     jg_retry_stop_now(&q->sender.stop);
-    if (!q->options.config)
+    if (!q->options.config && !jg_queue_defers(q))
         return;
     (void)pthread_mutex_lock(&q->queue_mutex);
     q->stopping = true;
@@ -482,11 +534,15 @@ void jg_queue_stop(jg_queue *q, uint64_t deadline_ns)
         jg_spool_stop(q->spool);
     (void)pthread_cond_broadcast(&q->filled_cond);
     (void)pthread_cond_broadcast(&q->changed_cond);
-    while (q->running && wait_changed(q, deadline_ns ? deadline_ns : 1))
+    while (q->running && jg_queue_wait_changed(q, deadline_ns ? deadline_ns : 1))
         ;
     drop_rest(q);
+    bool late = q->running;
+    (void)pthread_cond_broadcast(&q->filled_cond);
     (void)pthread_mutex_unlock(&q->queue_mutex);
     __atomic_store_n(&q->abandoned, 1, __ATOMIC_RELAXED);
+    if (late && jg_queue_defers(q) && q->options.abandon)
+        q->options.abandon(q->options.user);
     for (size_t i = 0; i < q->thread_count; i++)
         (void)pthread_join(q->threads[i], NULL);
     q->thread_count = 0;

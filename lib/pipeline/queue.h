@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The sending queue of exporters: requests wait in memory, consumers send them, with retries. Without a queue
- * a request is sent, with retries, on the caller's thread. Keys and rules: opentelemetry-collector
- * exporter/exporterhelper.
+ * a request is sent, with retries, on the caller's thread. Exporters whose sending need not wait for its end
+ * have no consumers: as many sendings are under way at a time, begun by who puts a request or ends one
+ * (queue_later.c). Keys and rules: opentelemetry-collector exporter/exporterhelper.
  */
 #ifndef JG_PIPELINE_QUEUE_H
 #define JG_PIPELINE_QUEUE_H
@@ -60,8 +61,10 @@ typedef struct jg_queue_options {
     jg_send_fn
         send; /* one try; any thread; deadline_ns of its call is the caller's without a queue, else 0 */
     void *user;
-    bool takes_metrics; /* count data points too */
-    bool merges;        /* what waits while others are being sent may be sent as one */
+    bool defers;                 /* `send` waits for nothing if its call offers `later`: no threads, then */
+    void (*abandon)(void *user); /* with `defers`: the time to stop is over, let what is under way end */
+    bool takes_metrics;          /* count data points too */
+    bool merges;                 /* what waits while others are being sent may be sent as one */
     jg_metrics *metrics;
     const jaeger_logger *log;
     jaeger_host *host; /* hears how attempts go; may be NULL */
@@ -80,6 +83,9 @@ jaeger_status jg_queue_send(jg_queue *queue, jaeger_batch *take, jaeger_call *ca
 /** jaeger_consumer.prompt of the exporter: a queue in memory that refuses when it is full waits for nothing.
  */
 bool jg_queue_is_prompt(const jg_queue *queue);
+/** jaeger_component_type.defers of the exporter: sending, wait_for_result wait for nothing if `send` does
+ * not. */
+bool jg_queue_defers(const jg_queue *queue);
 /** Refuse new requests, send what waits (once, no retries), join. At `deadline_ns` the rest is dropped. A
  * persistent queue ends what is being sent and leaves the rest on disk.
  * Idempotent; accepts NULL. */

@@ -90,8 +90,7 @@ void jg_retry_stop_done(jg_retry_stop *stop)
     (void)pthread_mutex_destroy(&stop->mutex);
 }
 
-/** @return false: stopped meanwhile, or before */
-static bool wait_for(jg_retry_stop *stop, uint64_t ns)
+bool jg_retry_sleep(jg_retry_stop *stop, uint64_t ns)
 {
     struct timespec until = jg_cond_after(ns);
     int timed_out = 0;
@@ -124,23 +123,22 @@ bool jg_retry_may_help(const jg_retry_config *c, jaeger_status status, const jae
            (status != JAEGER_RESOURCE_EXHAUSTED || call->error.retry_after_ms);
 }
 
-jaeger_status jg_retry_send(const jg_retry_config *c, jg_retry_stop *stop, jg_send_fn send, void *user,
-                            jaeger_batch *take, jaeger_call *call)
+void jg_retry_begin(const jg_retry_config *c, jg_retry *retry)
 {
-    JG_AUTO_BATCH jaeger_batch *batch = take;
-    uint64_t begin = jg_clock_mono_ns();
-    double interval = (double)c->initial_interval_ns;
-    for (;;) {
-        call->error = (jaeger_error){0};
-        jaeger_status status = send(user, jaeger_batch_ref(batch), call);
-        if (status == JAEGER_OK || !jg_retry_may_help(c, status, call))
-            return status;
-        uint64_t ns = jittered(c, interval), asked = call->error.retry_after_ms * JG_NS_PER_MS;
-        uint64_t now = jg_clock_mono_ns();
-        ns = JG_MAX(ns, asked);
-        if ((c->max_elapsed_time_ns && now - begin + ns > c->max_elapsed_time_ns) ||
-            (call->deadline_ns && now + ns > call->deadline_ns) || !wait_for(stop, ns))
-            return status;
-        interval = JG_MIN(interval * c->multiplier, (double)c->max_interval_ns);
-    }
+    *retry = (jg_retry){jg_clock_mono_ns(), (double)c->initial_interval_ns};
+}
+
+uint64_t jg_retry_wait_ns(const jg_retry_config *c, jg_retry *retry, jaeger_status status,
+                          const jaeger_call *call)
+{
+    if (status == JAEGER_OK || !jg_retry_may_help(c, status, call))
+        return 0;
+    uint64_t ns = jittered(c, retry->interval_ns), asked = call->error.retry_after_ms * JG_NS_PER_MS;
+    uint64_t now = jg_clock_mono_ns();
+    ns = JG_MAX(ns, asked);
+    if ((c->max_elapsed_time_ns && now - retry->begin_ns + ns > c->max_elapsed_time_ns) ||
+        (call->deadline_ns && now + ns > call->deadline_ns))
+        return 0;
+    retry->interval_ns = JG_MIN(retry->interval_ns * c->multiplier, (double)c->max_interval_ns);
+    return ns;
 }

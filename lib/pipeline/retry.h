@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The block `retry_on_failure` of exporters, and the loop behind it.
+ * The block `retry_on_failure` of exporters, and the rules behind it.
  * Keys and defaults: opentelemetry-collector config/configretry.
  */
 #ifndef JG_PIPELINE_RETRY_H
@@ -22,7 +22,8 @@ extern const jaeger_field jg_retry_off_fields[]; /* off by default */
 /** Refuse what cannot work. The text begins with the key. */
 jaeger_status jg_retry_check(const jg_retry_config *config, jaeger_error *err) JG_MUST_CHECK;
 
-/** One try. Takes one reference, even on failure; the text goes to call->error. */
+/** One try. Takes one reference, even on failure; the text goes to call->error. May return JAEGER_PENDING if
+ * call->later is set. */
 typedef jaeger_status (*jg_send_fn)(void *user, jaeger_batch *take, jaeger_call *call);
 
 /** Interrupts waiting: after it, what fails is not tried again. */
@@ -35,12 +36,20 @@ void jg_retry_stop_init(jg_retry_stop *stop);
 void jg_retry_stop_now(jg_retry_stop *stop);
 void jg_retry_stop_done(jg_retry_stop *stop);
 
-/** Send, and again after a growing, jittered wait as long as the status says that this may help. A wait that
- *  the other side asked for (retry_after_ms) is the least. Ends at call->deadline_ns.
- *  @return what the last try returned. Blocks. */
-jaeger_status jg_retry_send(const jg_retry_config *config, jg_retry_stop *stop, jg_send_fn send, void *user,
-                            jaeger_batch *take, jaeger_call *call) JG_MUST_CHECK;
-/** Is this outcome of jg_retry_send one that another try may change? */
+/** The tries of one request. */
+typedef struct jg_retry {
+    uint64_t begin_ns;
+    double interval_ns;
+} jg_retry;
+void jg_retry_begin(const jg_retry_config *config, jg_retry *retry);
+/** After a try that returned `status`: how long to wait before the next [ns]; 0: that was the last. The wait
+ *  grows and is jittered; one that the other side asked for (retry_after_ms) is the least. The last ends at
+ *  call->deadline_ns. */
+uint64_t jg_retry_wait_ns(const jg_retry_config *config, jg_retry *retry, jaeger_status status,
+                          const jaeger_call *call);
+/** @return false: stopped meanwhile, or before */
+bool jg_retry_sleep(jg_retry_stop *stop, uint64_t ns) JG_MUST_CHECK;
+/** Is this outcome of all tries one that another try may change? */
 bool jg_retry_may_help(const jg_retry_config *config, jaeger_status status, const jaeger_call *call);
 
 #endif

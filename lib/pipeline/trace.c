@@ -12,7 +12,7 @@
 
 static jaeger_status mark(void *self, jaeger_batch *take, jaeger_call *call)
 {
-    const jaeger_consumer *next = self;
+    const jaeger_consumer *next = &((const jg_sink *)self)->to;
     if (call->trace && call->tracer)
         jg_batch_set_origin(take, call->trace);
     return next->consume(next->self, take, call);
@@ -20,16 +20,22 @@ static jaeger_status mark(void *self, jaeger_batch *take, jaeger_call *call)
 
 static bool mark_prompt(void *self)
 {
-    return jaeger_consumer_is_prompt(self);
+    return jaeger_consumer_is_prompt(&((const jg_sink *)self)->to);
 }
 
-jaeger_consumer jg_trace_origins(jaeger_arena *arena, jaeger_consumer next)
+static bool mark_defers(void *self)
 {
-    jaeger_consumer *copy = jaeger_arena_alloc(arena, sizeof *copy);
+    const jg_sink *next = self;
+    return next->defers && next->defers(next->to.self);
+}
+
+jg_sink jg_trace_origins(jaeger_arena *arena, jg_sink next)
+{
+    jg_sink *copy = jaeger_arena_alloc(arena, sizeof *copy);
     if (!copy)
-        return (jaeger_consumer){0};
+        return (jg_sink){0};
     *copy = next;
-    return (jaeger_consumer){mark, copy, mark_prompt};
+    return (jg_sink){{mark, copy, mark_prompt}, mark_defers};
 }
 
 void jg_export_span_begin(jg_export_span *s, jaeger_host *host, const char *id, const jaeger_batch *batch,

@@ -6,11 +6,12 @@
 #define JG_PIPELINE_TRACE_H
 
 #include "core/self_span.h"
+#include "pipeline/fanout.h"
 #include "pipeline/host.h"
 
-/** A consumer before `next` that marks batches with the span of their call. @return consume NULL: out of
+/** A consumer before `next` that marks batches with the span of their call. @return to.consume NULL: out of
  *  memory */
-jaeger_consumer jg_trace_origins(jaeger_arena *arena, jaeger_consumer next);
+jg_sink jg_trace_origins(jaeger_arena *arena, jg_sink next);
 
 /** Around one attempt of exporter `id` to send a batch: a span "exporter/<id>/<signal>". */
 typedef struct jg_export_span {

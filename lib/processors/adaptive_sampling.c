@@ -10,6 +10,7 @@
 
 typedef struct adaptive {
     jaeger_consumer next;
+    bool (*next_defers)(void *self);
     jaeger_host *host;
     jg_adaptive *engine;
 } adaptive;
@@ -87,10 +88,16 @@ static bool prompt(void *self)
     return jaeger_consumer_is_prompt(&((adaptive *)self)->next);
 }
 
+static bool defers(void *self)
+{
+    const adaptive *s = self;
+    return s->next_defers && s->next_defers(s->next.self);
+}
+
 static jaeger_status create(void *self, const jaeger_component_create *in, jaeger_error *err)
 {
     (void)err;
-    *(adaptive *)self = (adaptive){.next = in->next, .host = in->host};
+    *(adaptive *)self = (adaptive){.next = in->next, .next_defers = in->next_defers, .host = in->host};
     return JAEGER_OK;
 }
 
@@ -127,4 +134,5 @@ const jaeger_component_type jg_processor_adaptive_sampling = {
     .start = start,
     .consume = consume,
     .prompt = prompt,
+    .defers = defers,
 };

@@ -22,6 +22,7 @@ typedef struct attributes_config {
 
 typedef struct attributes {
     jaeger_consumer next;
+    bool (*next_defers)(void *self);
     jg_actions *actions;
     jg_choice *include, *exclude; /* NULL: absent */
 } attributes;
@@ -202,6 +203,12 @@ static bool attributes_prompt(void *self)
     return jaeger_consumer_is_prompt(&((attributes *)self)->next);
 }
 
+static bool attributes_defers(void *self)
+{
+    const attributes *s = self;
+    return s->next_defers && s->next_defers(s->next.self);
+}
+
 /* ---- component ---- */
 
 static void attributes_destroy(void *self)
@@ -236,6 +243,7 @@ static jaeger_status attributes_create(void *self, const jaeger_component_create
 {
     attributes *a = self;
     a->next = in->next;
+    a->next_defers = in->next_defers;
     return make(a, in->config, err);
 }
 
@@ -274,5 +282,6 @@ const jaeger_component_type jg_processor_attributes = {
     .create = attributes_create,
     .consume = attributes_consume,
     .prompt = attributes_prompt,
+    .defers = attributes_defers,
     .destroy = attributes_destroy,
 };

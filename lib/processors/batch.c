@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Gathers spans into larger batches. acknowledge: through (our default) answers each request with the result
- * of its own spans (batch/through.c); early answers at once, as the Collector does (batch/early.c). Requests
+ * of its own spans (batch/through.c, batch/pass.c); early answers at once, as the Collector does
+ * (batch/early.c). Requests
  * of different tenants or metadata_keys values never share a batch. Keys: opentelemetry-collector
  * processor/batchprocessor/README.md.
  */
@@ -31,19 +32,30 @@ bool jg_batch_wait(jg_batcher *b, pthread_cond_t *cond, uint64_t deadline_ns)
     return true;
 }
 
-static jaeger_status send_piece(jg_batcher *b, const jg_batch_shard *shard, jaeger_batch *take,
-                                uint64_t deadline_ns, jaeger_arena *arena, jaeger_error *err)
+void jg_batch_note(const jg_batcher *b, const jaeger_batch *batch)
 {
-    if (b->has_metrics) {
-        jg_metric_observe(b->send_size, (double)jg_batch_items(take));
-        jg_metric_observe(b->send_bytes, (double)jaeger_batch_otlp_size(take));
-    }
+    if (!b->has_metrics)
+        return;
+    jg_metric_observe(b->send_size, (double)jg_batch_items(batch));
+    jg_metric_observe(b->send_bytes, (double)jaeger_batch_otlp_size(batch));
+}
+
+jaeger_call jg_batch_call(const jg_batch_shard *shard, uint64_t deadline_ns, jaeger_arena *arena)
+{
     jaeger_call call = JAEGER_CALL_INIT;
     call.deadline_ns = deadline_ns;
     call.tenant = shard->tenant;
     call.arena = arena;
     call.metadata = shard->metadata;
     call.metadata_count = shard->metadata_count;
+    return call;
+}
+
+static jaeger_status send_piece(jg_batcher *b, const jg_batch_shard *shard, jaeger_batch *take,
+                                uint64_t deadline_ns, jaeger_arena *arena, jaeger_error *err)
+{
+    jg_batch_note(b, take);
+    jaeger_call call = jg_batch_call(shard, deadline_ns, arena);
     jaeger_status status = b->next.consume(b->next.self, take, &call);
     if (status != JAEGER_OK) {
         *err = call.error;
@@ -246,6 +258,7 @@ static jaeger_status batch_create(void *self, const jaeger_component_create *in,
     jg_batcher *b = self;
     b->config = in->config;
     b->next = in->next;
+    b->next_defers = in->next_defers;
     b->log = in->log;
     make_metrics(b, jaeger_host_metrics(in->host), in->id);
     if (pthread_mutex_init(&b->state_mutex, NULL))
@@ -277,6 +290,8 @@ static jaeger_status batch_consume(void *self, jaeger_batch *take, jaeger_call *
         return jg_batch_early(b, shard, take, call);
     if (b->next_is_prompt) /* nothing would gather while it works */
         return jg_batch_send(b, shard, take, call->deadline_ns, call->arena, &call->error);
+    if (jaeger_call_later(call)) /* who defers gathers by itself */
+        return jg_batch_pass(b, shard, take, call);
     return jg_batch_through(b, shard, take, call);
 }
 
@@ -284,6 +299,12 @@ static bool batch_prompt(void *self)
 {
     const jg_batcher *b = self;
     return b->config->acknowledge == JG_BATCH_THROUGH && b->next_is_prompt;
+}
+
+static bool batch_defers(void *self)
+{
+    const jg_batcher *b = self;
+    return b->config->acknowledge == JG_BATCH_THROUGH && b->next_defers && b->next_defers(b->next.self);
 }
 
 static void batch_stop(void *self, uint64_t deadline_ns)
@@ -368,6 +389,7 @@ const jaeger_component_type jg_processor_batch = {
     .start = batch_start,
     .consume = batch_consume,
     .prompt = batch_prompt,
+    .defers = batch_defers,
     .stop = batch_stop,
     .destroy = batch_destroy,
 };

@@ -18,6 +18,7 @@
 
 typedef struct filter {
     jaeger_consumer next;
+    bool (*next_defers)(void *self);
     jg_filter_rules rules, metric_rules;
     const jaeger_logger *log;
     jg_metric *filtered, *filtered_points;
@@ -206,6 +207,12 @@ static bool filter_prompt(void *self)
     return jaeger_consumer_is_prompt(&((filter *)self)->next);
 }
 
+static bool filter_defers(void *self)
+{
+    const filter *s = self;
+    return s->next_defers && s->next_defers(s->next.self);
+}
+
 /* ---- component ---- */
 
 static jaeger_status filter_validate(const void *config, const jaeger_config *node, jaeger_error *err)
@@ -228,6 +235,7 @@ static jaeger_status filter_create(void *self, const jaeger_component_create *in
 {
     filter *f = self;
     f->next = in->next;
+    f->next_defers = in->next_defers;
     f->log = in->log;
     const jaeger_pair label = {JAEGER_STR("filter"), jg_str(in->id)};
     f->filtered = jg_metrics_counter(jaeger_host_metrics(in->host), "otelcol_processor_filter_spans_filtered",
@@ -259,5 +267,6 @@ const jaeger_component_type jg_processor_filter = {
     .create = filter_create,
     .consume = filter_consume,
     .prompt = filter_prompt,
+    .defers = filter_defers,
     .destroy = filter_destroy,
 };

@@ -22,6 +22,7 @@ typedef struct limiter_config {
 typedef struct limiter {
     const limiter_config *config;
     jaeger_consumer next;
+    bool (*next_defers)(void *self);
     const jaeger_logger *log;
     uint64_t hard_bytes, soft_bytes;
     uint64_t checked_ns;   /* atomic; whoever moves it on looks */
@@ -77,6 +78,7 @@ static jaeger_status limiter_create(void *self, const jaeger_component_create *i
     (void)err;
     l->config = in->config;
     l->next = in->next;
+    l->next_defers = in->next_defers;
     l->log = in->log;
     set_limits(l);
     return JAEGER_OK;
@@ -141,6 +143,12 @@ static bool limiter_prompt(void *self)
     return jaeger_consumer_is_prompt(&((limiter *)self)->next);
 }
 
+static bool limiter_defers(void *self)
+{
+    const limiter *s = self;
+    return s->next_defers && s->next_defers(s->next.self);
+}
+
 #define AT(member) .offset = offsetof(limiter_config, member)
 static const jaeger_field limiter_fields[] = {
     {.name = "check_interval",
@@ -190,4 +198,5 @@ const jaeger_component_type jg_processor_memory_limiter = {
     .start = limiter_start,
     .consume = limiter_consume,
     .prompt = limiter_prompt,
+    .defers = limiter_defers,
 };

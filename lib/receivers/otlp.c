@@ -62,6 +62,7 @@ typedef struct otlp {
     const char *id;
     const otlp_config *config;
     jaeger_consumer next;
+    bool (*next_defers)(void *self);
     uint32_t signals;
     jaeger_host *host;
     otlp_port grpc, http;
@@ -75,8 +76,33 @@ typedef struct otlp {
 /** An Export…ServiceResponse with an empty partial_success, as the Collector writes it. */
 static const char export_response[] = "\x0a\x00";
 
-/** Takes the batch. An empty one is a success that nobody hears of. */
-static jaeger_status deliver(const otlp_stream *stream, jaeger_batch *batch, jaeger_call *call)
+static void count(const otlp_stream *stream, size_t items, jaeger_status status)
+{
+    jg_metric_add(status == JAEGER_OK ? stream->accepted : stream->refused, (double)items);
+}
+
+/** A request whose pipeline answers later; in its arena. */
+typedef struct otlp_pending {
+    const otlp_stream *stream;
+    void (*answer)(struct otlp_pending *pending, jaeger_status status);
+    void *reply; /* jg_grpc_stream, or jg_http_reply */
+    jaeger_call *call;
+    size_t items;
+    const jaeger_later *outer;
+    jaeger_later later;
+} otlp_pending;
+
+static void ended(void *user, jaeger_status status)
+{
+    otlp_pending *pending = user;
+    count(pending->stream, pending->items, status);
+    pending->answer(pending, status);
+}
+
+/** Takes the batch. An empty one is a success that nobody hears of.
+ *  @param pending a copy of it is told the end if that comes later; `answer` and `reply` are set */
+static jaeger_status deliver(const otlp_stream *stream, jaeger_batch *batch, jaeger_call *call,
+                             otlp_pending pending)
 {
     const jaeger_consumer *next = &stream->port->receiver->next;
     size_t items = jg_batch_items(batch);
@@ -84,8 +110,23 @@ static jaeger_status deliver(const otlp_stream *stream, jaeger_batch *batch, jae
         jaeger_batch_unref(batch);
         return JAEGER_OK;
     }
+    if (call->later) {
+        otlp_pending *own = jaeger_arena_alloc(call->arena, sizeof *own);
+        if (!own) {
+            jaeger_batch_unref(batch);
+            return jg_fail_oom(&call->error);
+        }
+        *own = pending;
+        own->stream = stream;
+        own->call = call;
+        own->items = items;
+        own->outer = call->later;
+        own->later = (jaeger_later){ended, own};
+        call->later = &own->later;
+    }
     jaeger_status status = next->consume(next->self, batch, call);
-    jg_metric_add(status == JAEGER_OK ? stream->accepted : stream->refused, (double)items);
+    if (status != JAEGER_PENDING)
+        count(stream, items, status);
     return status;
 }
 
@@ -138,6 +179,14 @@ static void init_port(otlp *self, otlp_port *port, const char *transport)
 /* ---- gRPC
  * ------------------------------------------------------------------------------------------------------- */
 
+static void grpc_answer(otlp_pending *pending, jaeger_status status)
+{
+    const jaeger_later *outer = pending->outer; /* the arena goes with the call */
+    if (status == JAEGER_OK)
+        status = jg_grpc_send(pending->reply, export_response, sizeof export_response - 1, pending->call);
+    outer->done(outer->user, status);
+}
+
 static jaeger_status grpc_export(void *self, jaeger_str request, jg_grpc_stream *stream, jaeger_call *call)
 {
     void *bytes = NULL, *user = NULL;
@@ -147,7 +196,7 @@ static jaeger_status grpc_export(void *self, jaeger_str request, jg_grpc_stream 
     if (request.len && jg_grpc_take_request(stream, &bytes, &len, &release, &user)) {
         const otlp_stream *to = self;
         JG_TRY(to->from_otlp(bytes, len, release, user, &batch, &call->error));
-        JG_TRY(deliver(to, batch, call));
+        JG_TRY(deliver(to, batch, call, (otlp_pending){.answer = grpc_answer, .reply = stream}));
     } else if (request.len) {
         return jg_fail_oom(&call->error);
     }
@@ -225,7 +274,7 @@ static void http_export(const otlp_stream *stream, jg_http_request *request, otl
     jaeger_batch *batch;
     jaeger_status status = read_batch(stream, request, encoding, &batch);
     if (status == JAEGER_OK && batch)
-        status = deliver(stream, batch, request->call);
+        status = deliver(stream, batch, request->call, (otlp_pending){0});
     if (status != JAEGER_OK) {
         request->call->error.status = status;
         send_status(reply, encoding, jg_status_to_http(status), &request->call->error);
@@ -294,6 +343,7 @@ static jaeger_status otlp_create(void *self, const jaeger_component_create *in, 
     *o = (otlp){.id = in->id,
                 .config = in->config,
                 .next = in->next,
+                .next_defers = in->next_defers,
                 .signals = in->signals ? in->signals : JAEGER_TRACES,
                 .host = in->host};
     return JAEGER_OK;
@@ -317,6 +367,7 @@ static jaeger_status start_grpc(otlp *o, jaeger_error *err)
                                       .method_count = count,
                                       .auth = jg_auth_for_grpc(&o->grpc.auth),
                                       .prompt = jaeger_consumer_is_prompt(&o->next),
+                                      .defers = o->next_defers && o->next_defers(o->next.self),
                                       .name = o->id};
     return jg_grpc_server_start(jg_host_net(o->host), &options, &o->grpc_server, err);
 }

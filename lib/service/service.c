@@ -344,8 +344,13 @@ jaeger_status jaeger_service_consume(jaeger_service *s, const char *pipeline, ja
     else if (!enter(s))
         status = jg_fail(&call->error, JAEGER_FAILED_PRECONDITION, "the service is not running");
     else {
-        status = p->head.consume(p->head.self, take, call);
+        jaeger_call own = JAEGER_CALL_INIT; /* theirs may be of an older size; and they wait */
+        memcpy(&own, call, JG_MIN(call->size, sizeof own));
+        own.size = sizeof own;
+        own.later = NULL;
+        status = p->head.to.consume(p->head.to.self, take, &own);
         leave(s);
+        call->error = own.error;
         return status;
     }
     jaeger_batch_unref(take);

@@ -59,11 +59,11 @@ static void each_signal_goes_its_way(void **state)
     JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
     end traces = {0}, metrics = {0};
     jaeger_call call = JAEGER_CALL_INIT;
-    jaeger_consumer to[3] = {{end_consume, &traces}};
+    jg_sink to[3] = {{{end_consume, &traces}}};
     jaeger_batch *points;
-    assert_ptr_equal(jg_signals_split(arena, to).self, &traces); /* one needs no split */
-    to[1] = (jaeger_consumer){end_consume, &metrics};
-    jaeger_consumer split = jg_signals_split(arena, to);
+    assert_ptr_equal(jg_signals_split(arena, to).to.self, &traces); /* one needs no split */
+    to[1] = (jg_sink){{end_consume, &metrics}};
+    jaeger_consumer split = jg_signals_split(arena, to).to;
     assert_ok(jaeger_batch_from_otlp_metrics((void *)"", 0, NULL, NULL, &points, NULL));
     assert_ok(split.consume(split.self, batch_of_one(), &call));
     assert_ok(split.consume(split.self, jaeger_batch_ref(points), &call));
@@ -75,10 +75,10 @@ static void each_signal_goes_its_way(void **state)
 static jaeger_status run(end *ends, size_t count, jaeger_call *call)
 {
     JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
-    jaeger_consumer to[8];
+    jg_sink to[8];
     for (size_t i = 0; i < count; i++)
-        to[i] = (jaeger_consumer){end_consume, &ends[i]};
-    jaeger_consumer all = jg_fanout_new(arena, to, count);
+        to[i] = (jg_sink){{end_consume, &ends[i]}};
+    jaeger_consumer all = jg_fanout_new(arena, to, count).to;
     return all.consume(all.self, batch_of_one(), call);
 }
 
@@ -154,10 +154,52 @@ static void all_must_be_prompt(void **state)
         bool all;
     } cases[] = {{{yes, yes}, true}, {{yes, no}, false}, {{no, yes}, false}, {{yes, NULL}, false}};
     for (size_t i = 0; i < JG_COUNT(cases); i++) {
-        const jaeger_consumer to[] = {{end_consume, NULL, cases[i].prompt[0]},
-                                      {end_consume, NULL, cases[i].prompt[1]}};
-        jaeger_consumer both = jg_fanout_new(arena, to, 2);
-        assert_int_equal(jaeger_consumer_is_prompt(&both), cases[i].all);
+        const jg_sink to[] = {{{end_consume, NULL, cases[i].prompt[0]}, yes},
+                              {{end_consume, NULL, cases[i].prompt[1]}, yes}};
+        jg_sink both = jg_fanout_new(arena, to, 2);
+        assert_int_equal(jaeger_consumer_is_prompt(&both.to), cases[i].all);
+        assert_null(both.defers); /* errors are combined when all have ended */
+        assert_ptr_equal(jg_fanout_new(arena, to, 1).defers, yes);
+    }
+}
+
+/** Remembers whether it was offered `later`. */
+static jaeger_status see_offer(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    *(bool *)self = call->later;
+    jaeger_batch_unref(take);
+    return call->later ? JAEGER_PENDING : JAEGER_OK;
+}
+
+static void only_who_defers_is_offered_later(void **state)
+{
+    (void)state;
+    JG_AUTO_ARENA jaeger_arena *arena = jaeger_arena_new(0);
+    static const struct {
+        bool (*prompt)(void *self), (*defers)(void *self);
+        bool all, offered;
+    } cases[] = {{NULL, NULL, false, false},
+                 {no, no, false, false},
+                 {yes, NULL, true, false},
+                 {yes, no, true, false},
+                 {NULL, yes, true, true}};
+    for (size_t i = 0; i < JG_COUNT(cases); i++) {
+        bool seen[2] = {false};
+        const jg_sink to[3] = {{{see_offer, &seen[0], NULL}, yes},
+                               {{see_offer, &seen[1], cases[i].prompt}, cases[i].defers}};
+        jg_sink split = jg_signals_split(arena, to);
+        jaeger_later later = {0};
+        jaeger_call call = JAEGER_CALL_INIT;
+        jaeger_batch *points;
+        assert_int_equal(split.defers(split.to.self), cases[i].all);
+        assert_ok(jaeger_batch_from_otlp_metrics((void *)"", 0, NULL, NULL, &points, NULL));
+        call.later = &later;
+        assert_int_equal(split.to.consume(split.to.self, batch_of_one(), &call), JAEGER_PENDING);
+        assert_int_equal(split.to.consume(split.to.self, points, &call),
+                         cases[i].offered ? JAEGER_PENDING : JAEGER_OK);
+        assert_true(seen[0]);
+        assert_int_equal(seen[1], cases[i].offered);
+        assert_ptr_equal(call.later, &later);
     }
 }
 
@@ -170,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_consumer_that_changes_its_batch_does_not_disturb_the_others),
         cmocka_unit_test(long_errors_are_cut),
         cmocka_unit_test(all_must_be_prompt),
+        cmocka_unit_test(only_who_defers_is_offered_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -239,7 +239,7 @@ static void a_batch_reaches_every_end_of_its_pipeline(void **state)
     assert_true(rig_build(&r, two_pipelines));
     journal_clear();
     const jg_pipeline *p = jg_graph_pipeline(&r.graph, "traces");
-    assert_ok(p->head.consume(p->head.self, batch_of_one(), &call));
+    assert_ok(p->head.to.consume(p->head.to.self, batch_of_one(), &call));
     assert_string_equal(journal,
                         "consume step;consume step/2;consume out;consume join;consume step;consume out;"
                         "consume out/2;");
@@ -287,7 +287,7 @@ static void a_connector_may_change_the_signal(void **state)
             "[meter]}}}"));
     journal_clear();
     const jg_pipeline *p = jg_graph_pipeline(&r.graph, "traces");
-    assert_ok(p->head.consume(p->head.self, batch_of_one(), &call));
+    assert_ok(p->head.to.consume(p->head.to.self, batch_of_one(), &call));
     assert_string_equal(journal, "consume count;consume meter;");
     rig_done(&r);
 }

@@ -470,6 +470,94 @@ static void batch_early_loses_nothing_under_many_threads(void **state)
 
 /* ---- configuration ---- */
 
+/* What follows and defers: ends pieces before it returns, or when the test does. */
+typedef struct deferring {
+    bool at_once;
+    unsigned pieces, told;
+    size_t sizes[8];
+    jaeger_call *call;
+    jaeger_status status; /* as told */
+    char tenant[16];
+} deferring;
+
+static jaeger_status defer(void *self, jaeger_batch *take, jaeger_call *call)
+{
+    deferring *d = self;
+    assert_non_null(call->later);
+    bool bad = has_name(take, 'b');
+    d->sizes[d->pieces++] = jaeger_batch_span_count(take);
+    d->call = call;
+    (void)snprintf(d->tenant, sizeof d->tenant, "%.*s", JAEGER_STR_ARGS(call->tenant));
+    jaeger_batch_unref(take);
+    if (bad)
+        return jaeger_fail(&call->error, JAEGER_INVALID_ARGUMENT, "a bad span");
+    if (d->at_once)
+        call->later->done(call->later->user, JAEGER_OK);
+    return JAEGER_PENDING;
+}
+
+static bool yes(void *self)
+{
+    (void)self;
+    return true;
+}
+
+static void hear(void *user, jaeger_status status)
+{
+    deferring *d = user;
+    d->told++;
+    d->status = status;
+}
+
+static jaeger_status pass(bench *b, deferring *d, bool at_once, const char *name, size_t spans,
+                          jaeger_call *call)
+{
+    static jaeger_later later;
+    later = (jaeger_later){hear, d};
+    *d = (deferring){.at_once = at_once};
+    call->later = &later;
+    call->tenant = JAEGER_STR("acme");
+    call->error = (jaeger_error){0};
+    return jg_processor_batch.consume(b->self, make_batch(name, spans), call);
+}
+
+static void batch_through_passes_on_to_who_defers(void **state)
+{
+    (void)state;
+    bench b;
+    deferring d;
+    bench_open(&b, "{send_batch_size: 2, send_batch_max_size: 2}");
+    jg_batcher *batcher = b.self;
+    batcher->next = (jaeger_consumer){defer, &d, NULL};
+    batcher->next_defers = yes;
+    assert_true(jg_processor_batch.defers(b.self));
+    jaeger_call call = JAEGER_CALL_INIT;
+    call.arena = jaeger_arena_new(0);
+    for (int at_once = 0; at_once < 2; at_once++) {
+        assert_int_equal(pass(&b, &d, at_once, "a", 5, &call), at_once ? JAEGER_OK : JAEGER_PENDING);
+        assert_string_equal(d.tenant, "acme");
+        for (unsigned piece = 1; piece <= 3 && !at_once; piece++) {
+            assert_int_equal(d.pieces, piece); /* one after the other */
+            assert_int_equal(d.told, 0);
+            d.call->later->done(d.call->later->user, JAEGER_OK);
+        }
+        assert_int_equal(d.pieces, 3);
+        assert_true(d.sizes[0] == 2 && d.sizes[1] == 2 && d.sizes[2] == 1);
+        assert_int_equal(d.told, at_once ? 0 : 1);
+        assert_int_equal(d.status, JAEGER_OK);
+    }
+    assert_int_equal(pass(&b, &d, false, "bad", 5, &call), JAEGER_INVALID_ARGUMENT);
+    assert_string_equal(call.error.message, "a bad span");
+    assert_true(d.pieces == 1 && d.told == 0);
+    assert_int_equal(pass(&b, &d, false, "a", 5, &call), JAEGER_PENDING);
+    (void)jaeger_fail(&d.call->error, JAEGER_UNAVAILABLE, "down");
+    d.call->later->done(d.call->later->user, JAEGER_UNAVAILABLE);
+    assert_true(d.pieces == 1 && d.told == 1 && d.status == JAEGER_UNAVAILABLE);
+    assert_string_equal(call.error.message, "down");
+    jaeger_arena_free(call.arena);
+    bench_close(&b);
+}
+
 static void batch_refuses_bad_settings(void **state)
 {
     (void)state;
@@ -514,6 +602,7 @@ int main(void)
         cmocka_unit_test(batch_early_sends_by_size_by_time_and_at_stop),
         cmocka_unit_test(batch_early_answers_ok_though_what_follows_fails),
         cmocka_unit_test(batch_early_loses_nothing_under_many_threads),
+        cmocka_unit_test(batch_through_passes_on_to_who_defers),
         cmocka_unit_test(batch_refuses_bad_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

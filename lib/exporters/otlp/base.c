@@ -21,7 +21,7 @@ jaeger_status jg_otlp_exporter_check(const char *path, const jg_queue_config *qu
 
 jaeger_status jg_otlp_exporter_init(jg_otlp_exporter *e, const jaeger_component_create *in,
                                     const jg_queue_config *queue, const jg_retry_config *retry,
-                                    jg_send_fn send, void *self, jaeger_error *err)
+                                    const jg_otlp_sending *sending, jaeger_error *err)
 {
     jg_metrics *metrics = jaeger_host_metrics(in->host);
     const jaeger_pair label = {JAEGER_STR("exporter"), jg_str(in->id)};
@@ -32,8 +32,10 @@ jaeger_status jg_otlp_exporter_init(jg_otlp_exporter *e, const jaeger_component_
     e->queue = jg_queue_new(&(jg_queue_options){.id = in->id,
                                                 .config = queue,
                                                 .retry = retry,
-                                                .send = send,
-                                                .user = self,
+                                                .send = sending->send,
+                                                .user = sending->self,
+                                                .defers = sending->defers,
+                                                .abandon = sending->abandon,
                                                 .takes_metrics = true,
                                                 .host = in->host,
                                                 .merges = true,
@@ -58,6 +60,11 @@ jaeger_status jg_otlp_exporter_consume(jg_otlp_exporter *e, jaeger_batch *take, 
 bool jg_otlp_exporter_prompt(void *e)
 {
     return jg_queue_is_prompt(((const jg_otlp_exporter *)e)->queue);
+}
+
+bool jg_otlp_exporter_defers(void *e)
+{
+    return jg_queue_defers(((const jg_otlp_exporter *)e)->queue);
 }
 
 void jg_otlp_exporter_stop(jg_otlp_exporter *e, uint64_t deadline_ns)

@@ -23,16 +23,24 @@ typedef struct jg_otlp_exporter {
 /** The checks of sending_queue and retry_on_failure; `path` goes before the text. */
 jaeger_status jg_otlp_exporter_check(const char *path, const jg_queue_config *queue,
                                      const jg_retry_config *retry, jaeger_error *err) JG_MUST_CHECK;
-/** Make the queue; `send` gets `self`. */
+/** How requests are sent: see jg_queue_options. */
+typedef struct jg_otlp_sending {
+    jg_send_fn send;
+    bool defers;
+    void (*abandon)(void *self);
+    void *self;
+} jg_otlp_sending;
+/** Make the queue. */
 jaeger_status jg_otlp_exporter_init(jg_otlp_exporter *e, const jaeger_component_create *in,
                                     const jg_queue_config *queue, const jg_retry_config *retry,
-                                    jg_send_fn send, void *self, jaeger_error *err) JG_MUST_CHECK;
+                                    const jg_otlp_sending *sending, jaeger_error *err) JG_MUST_CHECK;
 /** Find the authenticator, if one is named. */
 jaeger_status jg_otlp_exporter_find_auth(jg_otlp_exporter *e, const jg_auth_settings *settings,
                                          jaeger_error *err) JG_MUST_CHECK;
 /** Slots of the component types. */
 jaeger_status jg_otlp_exporter_consume(jg_otlp_exporter *e, jaeger_batch *take, jaeger_call *call);
 bool jg_otlp_exporter_prompt(void *e);
+bool jg_otlp_exporter_defers(void *e);
 void jg_otlp_exporter_stop(jg_otlp_exporter *e, uint64_t deadline_ns);
 void jg_otlp_exporter_done(jg_otlp_exporter *e);
 

@@ -41,6 +41,7 @@ typedef struct jg_batch_shard {
 typedef struct jg_batcher {
     const jg_batch_config *config;
     jaeger_consumer next;
+    bool (*next_defers)(void *self);
     const jaeger_logger *log;
     jg_metric *send_size, *send_bytes, *timeout_sends, *size_sends, *cardinality;
     bool has_metrics;
@@ -64,12 +65,21 @@ typedef struct jg_batcher {
  *  @param arena  for the call; may be NULL */
 jaeger_status jg_batch_send(jg_batcher *b, const jg_batch_shard *shard, jaeger_batch *take,
                             uint64_t deadline_ns, jaeger_arena *arena, jaeger_error *err);
+/** Count what is sent as one. */
+void jg_batch_note(const jg_batcher *b, const jaeger_batch *batch);
+/** The call that is made for requests of a shard. */
+jaeger_call jg_batch_call(const jg_batch_shard *shard, uint64_t deadline_ns, jaeger_arena *arena);
 /** Wait on `cond` (CLOCK_MONOTONIC) with state_mutex held. @return false: the time has come */
 bool jg_batch_wait(jg_batcher *b, pthread_cond_t *cond, uint64_t deadline_ns);
 
 jaeger_status jg_batch_through(jg_batcher *b, jg_batch_shard *shard, jaeger_batch *take, jaeger_call *call);
 /** Wait until nothing is in flight. */
 void jg_batch_through_stop(jg_batcher *b, uint64_t deadline_ns);
+
+/** through, for a call that offers `later` to what follows: send at once, in pieces of send_batch_max_size.
+ */
+jaeger_status jg_batch_pass(jg_batcher *b, const jg_batch_shard *shard, jaeger_batch *take,
+                            jaeger_call *call);
 
 jaeger_status jg_batch_early(jg_batcher *b, jg_batch_shard *shard, jaeger_batch *take, jaeger_call *call);
 jaeger_status jg_batch_early_start(jg_batcher *b, jaeger_error *err);
