@@ -99,19 +99,21 @@
 
 /* Queries */
 #define JG_QUERY_TIMEOUT_NS                                                                                  \
-    (120ull * 1000000000ull)                 /* one HTTP request, the reading of its answer included */
-#define JG_TRACE_BYTES_MAX     (1024u << 20) /* one trace gathered for adjusting: wire bytes and index */
-#define JG_TRACE_HELD_BYTES    (1u << 20)    /* a trace above it is read twice, where the store can */
-#define JG_PLAN_BYTES_MAX      ((size_t)256 << 20) /* what is kept of it between: 48 bytes a span */
-#define JG_RESPONSE_BYTES      (64u << 10) /* of an HTTP answer before they leave: one write, one chunk */
-#define JG_UI_CONFIG_BYTES_MAX (1u << 20)  /* a UI configuration file; real ones are a few KB */
-#define JG_UI_SPANS_MAX        200u /* full spans in one answer to the UI: a screen of rows and its neighbours */
-#define JG_UI_KEYS_MAX         4096u /* attribute keys of a trace to choose from; more nobody reads through */
-#define JG_UI_VALUES_MAX       20000u /* values of a key that a page groups by; the rest is one group */
-#define JG_UI_VALUE_BYTES_MAX  256u   /* of each; longer ones are cut: they are titles of groups */
-#define JG_UI_LINKS_MAX        50000u /* links within one trace */
-#define JG_UI_WATCHERS_MAX     16u /* pages that wait for spans; each holds one of JG_WORKERS_MAX workers */
-#define JG_UI_PAGE_BYTES_MAX   (4u << 20) /* index.html of a user interface; real ones are 10 KB */
+    (120ull * 1000000000ull)                  /* one HTTP request, the reading of its answer included */
+#define JG_TRACE_BYTES_MAX      (1024u << 20) /* one trace gathered for adjusting: wire bytes and index */
+#define JG_TRACE_HELD_BYTES     (1u << 20)    /* a trace above it is read twice, where the store can */
+#define JG_PLAN_BYTES_MAX       ((size_t)256 << 20) /* what is kept of it between: 48 bytes a span */
+#define JG_RESPONSE_BYTES       (64u << 10) /* of an HTTP answer before they leave: one write, one chunk */
+#define JG_COMPRESS_BYTES_MIN   2048        /* smaller answers leave in two packets as they are */
+#define JG_COMPRESS_PIECE_BYTES (16u << 10) /* of packed bytes of a stream that leave together */
+#define JG_UI_CONFIG_BYTES_MAX  (1u << 20)  /* a UI configuration file; real ones are a few KB */
+#define JG_UI_SPANS_MAX         200u /* full spans in one answer to the UI: a screen of rows and its neighbours */
+#define JG_UI_KEYS_MAX          4096u /* attribute keys of a trace to choose from; more nobody reads through */
+#define JG_UI_VALUES_MAX        20000u /* values of a key that a page groups by; the rest is one group */
+#define JG_UI_VALUE_BYTES_MAX   256u   /* of each; longer ones are cut: they are titles of groups */
+#define JG_UI_LINKS_MAX         50000u /* links within one trace */
+#define JG_UI_WATCHERS_MAX      16u /* pages that wait for spans; each holds one of JG_WORKERS_MAX workers */
+#define JG_UI_PAGE_BYTES_MAX    (4u << 20) /* index.html of a user interface; real ones are 10 KB */
 
 #define JG_SEARCH_TIME_NS (15 * 1000000000ull) /* in which a page's traces are chosen, unless configured */
 #define JG_SEARCH_TRACES_MAX                                                                                 \

@@ -53,7 +53,7 @@ typedef struct query_config {
         jaeger_str config_file, assets_path;
         bool log_access;
     } ui;
-    bool bearer_token_propagation, enable_tracing;
+    bool bearer_token_propagation, enable_tracing, compress_answers;
     jaeger_block_list header_forwarding;
     jg_tenancy tenancy;
     uint64_t max_clock_skew_adjust_ns, max_trace_size;
@@ -248,6 +248,7 @@ static jaeger_status start_ui(query *q, jaeger_error *err)
                               .spm = q->spm.query ? &q->spm : NULL,
                               .tenancy = c->tenancy,
                               .bearer_token_propagation = c->bearer_token_propagation,
+                              .compresses = c->compress_answers,
                               .system = {running_component, sampling_of, q},
                               .metrics = jaeger_host_metrics(q->host),
                               .log = q->log};
@@ -585,6 +586,11 @@ static const jaeger_field query_fields[] = {
      .kind = JAEGER_FIELD_U64,
      .offset = offsetof(CONFIG, max_trace_size),
      .doc = "spans of a trace that are shown; 0: all"},
+    {.name = "compress_answers",
+     .kind = JAEGER_FIELD_BOOL,
+     .offset = offsetof(CONFIG, compress_answers),
+     .fallback = "true",
+     .doc = "HTTP answers of 2 KiB and more in gzip, if the client takes it (ours)"},
     BLOCK("search", JAEGER_FIELD_BLOCK, search, search_fields, "what one search may take (ours)"),
     {.name = "enable_tracing",
      .kind = JAEGER_FIELD_BOOL,

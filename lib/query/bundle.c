@@ -5,6 +5,7 @@
 
 #include "core/limits.h"
 #include "core/str.h"
+#include "query/compress.h"
 #include "query/http.h"
 #include <zlib.h>
 
@@ -50,20 +51,6 @@ static const jg_bundle_file *find_file(jaeger_str path)
     return NULL;
 }
 
-/** "gzip" among the codings, and not refused by q=0. */
-static bool takes_gzip(jaeger_str accept)
-{
-    while (accept.len) {
-        jaeger_str item = {accept.ptr, jg_str_find(accept, ',')};
-        accept = jg_str_skip(accept, JG_MIN(item.len + 1, accept.len));
-        jaeger_str coding = jg_str_trim((jaeger_str){item.ptr, jg_str_find(item, ';')});
-        jaeger_str weight = jg_str_skip(item, JG_MIN(jg_str_find(item, '=') + 1, item.len));
-        if (jg_str_eq_nocase(coding, JAEGER_STR("gzip")))
-            return !jg_str_is(jg_str_trim(weight), "0");
-    }
-    return false;
-}
-
 /** Unpack for a client that takes no gzip. */
 static bool unpack(const jg_bundle_file *file, jg_buf *out)
 {
@@ -102,7 +89,7 @@ int jg_bundle_send_file(jaeger_str path, jaeger_str if_none_match, jaeger_str ac
         return 304;
     }
     jaeger_str body = {(const char *)file->gzip, file->gzip_bytes};
-    if (takes_gzip(accept_encoding)) {
+    if (jg_takes_gzip(accept_encoding)) {
         reply->add_header(reply->self, "Content-Encoding", JAEGER_STR("gzip"));
     } else {
         if (!unpack(file, &plain))

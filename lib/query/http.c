@@ -9,6 +9,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/str.h"
+#include "query/compress.h"
 #include "query/http_call.h"
 #include <stdio.h>
 
@@ -319,12 +320,20 @@ void jg_query_http_handle(const jg_query_http *http, jg_http_request *request, c
                       .reply = reply,
                       .call = request->call,
                       .body = JG_BUF_INIT(JG_CALL_ARENA_BYTES_MAX)};
+    jg_compress compress;
+    jg_query_reply packs;
+    if (http->compresses) {
+        packs = jg_compress_begin(&compress, reply, jg_http_call_header(&c, "accept-encoding"));
+        c.reply = &packs;
+    }
     jaeger_str parent = jg_http_call_header(&c, "traceparent");
     reply->add_header(reply->self, "Traceresponse", is_traceparent(parent) ? parent : JAEGER_STR(""));
     const char *route_name = "";
     if (identify(&c))
         route_name = dispatch(&c);
     measure(&c, route_name, begin);
+    if (http->compresses)
+        jg_compress_done(&compress);
     jg_buf_done(&c.body);
 }
 

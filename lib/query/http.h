@@ -33,6 +33,7 @@ typedef struct jg_query_http {
     bool bearer_token_propagation;
     jaeger_str_list forwarded_headers; /* request headers that storage may pass on, lower case */
     jg_ui *ui;
+    bool compresses;                     /* answers in gzip to clients that take it */
     const struct jg_metrics_source *spm; /* of /api/metrics; NULL: 501 */
     jg_query_system system;              /* zeroes: unknown */
     struct jg_watch *watch;              /* of pages that wait for spans; NULL: 501 */

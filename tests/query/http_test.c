@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/clock.h"
+#include "net/encoding.h"
 #include "query/http.h"
 #include "support/traces.h"
 #include <stdio.h>
@@ -13,7 +14,7 @@ typedef struct fixture {
     jg_metrics *metrics;
     /* the answer */
     int status;
-    char content_type[64], headers[512];
+    char content_type[64], headers[1024];
     jg_buf body;
     bool begun, ended, cut;
     size_t largest_write, writes;
@@ -740,6 +741,57 @@ static void every_search_says_that_it_stopped_early(void **state)
     end(&f);
 }
 
+static void answers_are_packed_for_clients_that_take_gzip(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *line, *accept;
+        bool vary, packed;
+    } cases[] = {
+        {"asked", "GET /api/traces/a", "gzip, deflate, br, zstd", true, true},
+        {"weights", "GET /api/traces/a", "br;q=1.0, GZIP;q=0.5", true, true},
+        {"v3", "GET /api/v3/traces/a", "gzip", true, true},
+        {"not asked", "GET /api/traces/a", "", true, false},
+        {"refused", "GET /api/traces/a", "gzip;q=0.0, br", true, false},
+        {"others", "GET /api/traces/a", "br, deflate", true, false},
+        {"small", "GET /api/services", "gzip", false, false},
+    };
+    fixture f;
+    static char text[200001], json[210000];
+    begin(&f);
+    f.http.compresses = true;
+    for (size_t spans = 1; spans <= 40000; spans += 39999) { /* one piece, and a stream */
+        memset(text, 'x', sizeof text - 1);
+        text[spans == 1 ? 3000 : 200000] = 0;
+        for (size_t i = 0; text[i]; i++)
+            text[i] = (char)('a' + i * i % 23);
+        (void)snprintf(
+            json, sizeof json,
+            TRACE("0a", "a", ",\"name\":\"%s\",\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"2000\""),
+            text);
+        fake_store_done(&f.traces);
+        f.traces.count = 0;
+        add(&f, json);
+        for (size_t i = 0; i < JG_COUNT(cases); i++) {
+            JG_AUTO_BUF jg_buf plain = JG_BUF_INIT(1 << 20), whole = JG_BUF_INIT(1 << 20);
+            f.http.compresses = false;
+            jg_buf_str(&whole, jg_str(ask(&f, cases[i].line)));
+            f.http.compresses = true;
+            jaeger_pair header = {JAEGER_STR("accept-encoding"), jg_str(cases[i].accept)};
+            (void)ask_with(&f, cases[i].line, "", &header, 1);
+            assert_int_equal(f.status, 200);
+            if ((strstr(f.headers, "Content-Encoding: gzip\n") != NULL) != cases[i].packed ||
+                (strstr(f.headers, "Vary: Accept-Encoding\n") != NULL) != cases[i].vary)
+                fail_msg("%s: %s", cases[i].name, f.headers);
+            jaeger_str body = {(const char *)f.body.data, f.body.len - 1};
+            assert_true(!cases[i].packed || body.len < whole.len / 2);
+            assert_ok(jg_decode(cases[i].packed ? JAEGER_STR("gzip") : JAEGER_STR(""), body, &plain, NULL));
+            assert_true(jg_str_eq(jg_buf_view(&plain), jg_buf_view(&whole)));
+        }
+    }
+    end(&f);
+}
+
 static void tempo_is_read_as_grafana_does(void **state)
 {
     (void)state;
@@ -824,6 +876,7 @@ int main(void)
         cmocka_unit_test(http_measures_requests_by_route),
         cmocka_unit_test(a_search_takes_a_filter_an_order_and_a_cursor),
         cmocka_unit_test(v3_takes_a_structured_filter),
+        cmocka_unit_test(answers_are_packed_for_clients_that_take_gzip),
         cmocka_unit_test(v3_refuses_a_structured_filter_without_its_gate),
         cmocka_unit_test(every_search_says_that_it_stopped_early),
         cmocka_unit_test(tempo_is_read_as_grafana_does),
