@@ -6,10 +6,8 @@
 #include "core/str.h"
 #include <math.h>
 
-static void newline(jg_json_out *json)
+void jg_json_newline(jg_json_out *json)
 {
-    if (!json->indent)
-        return;
     jg_buf_byte(json->buf, '\n');
     for (size_t i = 0; i < (size_t)json->depth * json->indent; i++)
         jg_buf_byte(json->buf, ' ');
@@ -17,79 +15,7 @@ static void newline(jg_json_out *json)
 
 static void before_value(jg_json_out *json)
 {
-    if (json->after_key) {
-        json->after_key = false;
-        return;
-    }
-    if (json->depth == 0)
-        return;
-    bool *has_items = &json->has_items[json->depth - 1];
-    if (*has_items)
-        jg_buf_byte(json->buf, ',');
-    *has_items = true;
-    newline(json);
-}
-
-static void open_level(jg_json_out *json, bool is_array)
-{
-    before_value(json);
-    if (json->depth == JG_JSON_OUT_DEPTH_MAX) {
-        json->buf->failed = true;
-        return;
-    }
-    jg_buf_byte(json->buf, is_array ? '[' : '{');
-    json->has_items[json->depth] = false;
-    json->is_array[json->depth] = is_array;
-    json->depth++;
-}
-
-void jg_json_object(jg_json_out *json)
-{
-    open_level(json, false);
-}
-
-void jg_json_array(jg_json_out *json)
-{
-    open_level(json, true);
-}
-
-void jg_json_end(jg_json_out *json)
-{
-    if (json->depth == 0)
-        return;
-    json->depth--;
-    if (json->has_items[json->depth])
-        newline(json);
-    jg_buf_byte(json->buf, json->is_array[json->depth] ? ']' : '}');
-}
-
-static void write_string(jg_json_out *json, jaeger_str s)
-{
-    jg_buf_byte(json->buf, '"');
-    jg_json_escape(json->buf, s, json->html);
-    jg_buf_byte(json->buf, '"');
-}
-
-void jg_json_key(jg_json_out *json, jaeger_str key)
-{
-    before_value(json);
-    write_string(json, key);
-    jg_buf_byte(json->buf, ':');
-    if (json->indent)
-        jg_buf_byte(json->buf, ' ');
-    json->after_key = true;
-}
-
-void jg_json_key_object(jg_json_out *json, const char *key)
-{
-    jg_json_key(json, jg_str(key));
-    jg_json_object(json);
-}
-
-void jg_json_str(jg_json_out *json, jaeger_str value)
-{
-    before_value(json);
-    write_string(json, value);
+    (void)jg_json_next(json, 0);
 }
 
 void jg_json_bool(jg_json_out *json, bool value)
@@ -279,6 +205,39 @@ void jg_json_escape(jg_buf *buf, jaeger_str text, bool html)
         buf->len += text.len;
     else
         escape(buf, text, html);
+}
+
+JG_INLINE void write_string(jg_json_out *json, jaeger_str s)
+{
+    jg_buf *buf = json->buf;
+    if (!jg_json_next(json, s.len + 2))
+        return;
+    buf->data[buf->len++] = '"';
+    if (JG_LIKELY(copy_plain(buf->data + buf->len, (const uint8_t *)s.ptr, s.len, json->html)))
+        buf->len += s.len;
+    else
+        escape(buf, s, json->html);
+    jg_buf_byte(buf, '"');
+}
+
+void jg_json_key(jg_json_out *json, jaeger_str key)
+{
+    write_string(json, key);
+    jg_buf_byte(json->buf, ':');
+    if (json->indent)
+        jg_buf_byte(json->buf, ' ');
+    json->after_key = true;
+}
+
+void jg_json_key_object(jg_json_out *json, const char *key)
+{
+    jg_json_key(json, jg_str(key));
+    jg_json_object(json);
+}
+
+void jg_json_str(jg_json_out *json, jaeger_str value)
+{
+    write_string(json, value);
 }
 
 void jg_json_number(jg_buf *buf, uint64_t value)

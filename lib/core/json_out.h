@@ -31,10 +31,6 @@ typedef struct jg_json_flush {
 
 #define JG_JSON_OUT_INIT(buffer) ((jg_json_out){.buf = (buffer)})
 
-void jg_json_object(jg_json_out *json);
-void jg_json_array(jg_json_out *json);
-/** Close the innermost object or array. */
-void jg_json_end(jg_json_out *json);
 void jg_json_key(jg_json_out *json, jaeger_str key);
 /** A key whose value is an object, which begins here. */
 void jg_json_key_object(jg_json_out *json, const char *key);
@@ -58,6 +54,84 @@ void jg_json_escape(jg_buf *buf, jaeger_str text, bool html);
 /** Only the digits. */
 void jg_json_number(jg_buf *buf, uint64_t value);
 
-#define jg_json_key_lit(json, literal) jg_json_key((json), JAEGER_STR(literal))
+/** Room on the next line, with `indent`. */
+void jg_json_newline(jg_json_out *json);
+
+/** What stands before the next value, with room for `room` bytes behind it. @return false: no memory */
+JG_INLINE bool jg_json_next(jg_json_out *json, size_t room)
+{
+    jg_buf *buf = json->buf;
+    if (JG_UNLIKELY(room + 1 > buf->cap - buf->len) && !jg_buf_reserve(buf, room + 1))
+        return false;
+    if (json->after_key || json->depth == 0) {
+        json->after_key = false;
+        return true;
+    }
+    bool *has_items = &json->has_items[json->depth - 1];
+    buf->data[buf->len] = ',';
+    buf->len += *has_items;
+    *has_items = true;
+    if (JG_LIKELY(!json->indent))
+        return true;
+    jg_json_newline(json);
+    return jg_buf_reserve(buf, room);
+}
+
+/** Text that needs no escaping and is known when the library is built, `text` with its quotes. */
+JG_INLINE void jg_json_literal(jg_json_out *json, const char *text, size_t len)
+{
+    if (!jg_json_next(json, len))
+        return;
+    memcpy(json->buf->data + json->buf->len, text, len);
+    json->buf->len += len;
+}
+
+JG_INLINE void jg_json_key_literal(jg_json_out *json, const char *text, size_t len)
+{
+    jg_json_literal(json, text, len);
+    if (JG_UNLIKELY(json->indent))
+        jg_buf_byte(json->buf, ' ');
+    json->after_key = true;
+}
+
+#define jg_json_key_lit(json, literal)                                                                       \
+    jg_json_key_literal((json), "\"" literal "\":", sizeof("\"" literal "\":") - 1)
+#define jg_json_str_lit(json, literal)                                                                       \
+    jg_json_literal((json), "\"" literal "\"", sizeof("\"" literal "\"") - 1)
+
+JG_INLINE void jg_json_open(jg_json_out *json, bool is_array)
+{
+    if (!jg_json_next(json, 1))
+        return;
+    if (JG_UNLIKELY(json->depth == JG_JSON_OUT_DEPTH_MAX)) {
+        json->buf->failed = true;
+        return;
+    }
+    json->buf->data[json->buf->len++] = is_array ? '[' : '{';
+    json->has_items[json->depth] = false;
+    json->is_array[json->depth] = is_array;
+    json->depth++;
+}
+
+JG_INLINE void jg_json_object(jg_json_out *json)
+{
+    jg_json_open(json, false);
+}
+
+JG_INLINE void jg_json_array(jg_json_out *json)
+{
+    jg_json_open(json, true);
+}
+
+/** Close the innermost object or array. */
+JG_INLINE void jg_json_end(jg_json_out *json)
+{
+    if (json->depth == 0)
+        return;
+    json->depth--;
+    if (JG_UNLIKELY(json->indent && json->has_items[json->depth]))
+        jg_json_newline(json);
+    jg_buf_byte(json->buf, json->is_array[json->depth] ? ']' : '}');
+}
 
 #endif

@@ -197,6 +197,14 @@ size_t jg_duration_to_text(int64_t ns, char out[JG_DURATION_TEXT_MAX])
 void jg_hex_encode(const uint8_t *bytes, size_t n, char *out)
 {
     static const char digits[] = "0123456789abcdef";
+    const uint64_t ones = 0x0101010101010101u;
+    for (; n >= 4; n -= 4, bytes += 4, out += 8) { /* eight digits in the bytes of a word */
+        uint64_t word =
+            bytes[0] | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 32 | (uint64_t)bytes[3] << 48;
+        word = (word >> 4 | word << 8) & 15 * ones;
+        word += '0' * ones + ((word + 6 * ones) >> 4 & ones) * ('a' - '0' - 10);
+        memcpy(out, &word, 8);
+    }
     for (size_t i = 0; i < n; i++) {
         out[2 * i] = digits[bytes[i] >> 4];
         out[2 * i + 1] = digits[bytes[i] & 15];

@@ -73,6 +73,20 @@ JG_INLINE bool jg_attr_read_plain(const uint8_t *at, size_t len, jaeger_str *ret
 jaeger_attr jg_attr_read(jaeger_str key_value);
 /** The body of an AnyValue: the reverse for values. Empty: nothing. */
 void jg_value_write(jg_buf *out, const jaeger_value *value);
+/** jaeger_next_attr() where every attribute of a trace passes. */
+JG_INLINE bool jg_attr_next(jaeger_iter *iter, jaeger_attr *ret)
+{
+    const uint8_t *at = iter->pos;
+    size_t left = (size_t)(iter->end - at);
+    if (JG_LIKELY(left > 2 && at[0] == (iter->field << 3 | JG_PB_LEN) && at[1] < 0x80 && at[1] <= left - 2 &&
+                  jg_attr_read_plain(at + 2, at[1], &ret->key, &ret->value.u.s))) {
+        ret->value.type = JAEGER_VALUE_STRING;
+        ret->raw = (jaeger_str){(const char *)at + 2, at[1]};
+        iter->pos = at + 2 + at[1];
+        return true;
+    }
+    return jaeger_next_attr(iter, ret);
+}
 /** Check one Span message and fill the index entry (all but `group`).
  *  @return false: not a valid Span; *ret_why names the fault (static text) */
 bool jg_span_index(const uint8_t *bytes, size_t len, jaeger_span *ret, const char **ret_why);

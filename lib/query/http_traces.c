@@ -65,7 +65,8 @@ static jaeger_status write_trace(void *self, jaeger_batch *take, jaeger_call *ca
 {
     trace_output *out = self;
     JG_AUTO_BATCH jaeger_batch *trace = take;
-    if (jg_jaeger_json_check_trace(trace, &call->error) != JAEGER_OK)
+    /* once the answer has begun, the writer finds it soon enough to cut it off */
+    if (!out->c->begun && jg_jaeger_json_check_trace(trace, &call->error) != JAEGER_OK)
         return jg_fail_prefix(&call->error,
                               "failed writing HTTP response: failed marshalling HTTP response to JSON");
     return jg_jaeger_json_add(out->writer, trace, &call->error);

@@ -96,19 +96,20 @@ static void write_trace_id(jg_json_out *json, const uint8_t trace_id[16])
     jg_json_hex(json, trace_id + (is_short ? 8 : 0), is_short ? 8 : 16);
 }
 
-static void begin_tag(jg_json_out *json, jaeger_str key, jaeger_str type)
+/** @param type with its quotes */
+JG_INLINE void begin_tag(jg_json_out *json, jaeger_str key, jaeger_str type)
 {
     jg_json_object(json);
     jg_json_key_lit(json, "key");
     jg_json_str(json, key);
     jg_json_key_lit(json, "type");
-    jg_json_str(json, type);
+    jg_json_literal(json, type.ptr, type.len);
     jg_json_key_lit(json, "value");
 }
 
 static void write_str_tag(jg_json_out *json, jaeger_str key, jaeger_str value)
 {
-    begin_tag(json, key, JAEGER_STR("string"));
+    begin_tag(json, key, JAEGER_STR("\"string\""));
     jg_json_str(json, value);
     jg_json_end(json);
 }
@@ -125,10 +126,10 @@ static void write_text_value(writer *w, jg_json_out *json, const jaeger_value *v
 static void write_tag(writer *w, jg_json_out *json, jaeger_str key, const jaeger_value *value)
 {
     static const jaeger_str types[] = {
-        [JAEGER_VALUE_EMPTY] = {"string", 6},   [JAEGER_VALUE_STRING] = {"string", 6},
-        [JAEGER_VALUE_BOOL] = {"bool", 4},      [JAEGER_VALUE_INT] = {"int64", 5},
-        [JAEGER_VALUE_DOUBLE] = {"float64", 7}, [JAEGER_VALUE_ARRAY] = {"string", 6},
-        [JAEGER_VALUE_MAP] = {"string", 6},     [JAEGER_VALUE_BYTES] = {"binary", 6}};
+        [JAEGER_VALUE_EMPTY] = {"\"string\"", 8},   [JAEGER_VALUE_STRING] = {"\"string\"", 8},
+        [JAEGER_VALUE_BOOL] = {"\"bool\"", 6},      [JAEGER_VALUE_INT] = {"\"int64\"", 7},
+        [JAEGER_VALUE_DOUBLE] = {"\"float64\"", 9}, [JAEGER_VALUE_ARRAY] = {"\"string\"", 8},
+        [JAEGER_VALUE_MAP] = {"\"string\"", 8},     [JAEGER_VALUE_BYTES] = {"\"binary\"", 8}};
     begin_tag(json, key, types[value->type]);
     switch (value->type) {
     case JAEGER_VALUE_EMPTY:
@@ -165,13 +166,12 @@ static void write_tag(writer *w, jg_json_out *json, jaeger_str key, const jaeger
     jg_json_end(json);
 }
 
-/** @param without_warnings leave the warnings attribute out */
-static void write_tags(writer *w, jaeger_iter attrs, bool without_warnings)
+static void write_attr(writer *w, const jaeger_attr *attr)
 {
-    jaeger_attr attr;
-    while (jaeger_next_attr(&attrs, &attr) && keep_going(w))
-        if (!(without_warnings && is_warnings(attr.key)))
-            write_tag(w, w->json, attr.key, &attr.value);
+    if (JG_LIKELY(attr->value.type == JAEGER_VALUE_STRING))
+        write_str_tag(w->json, attr->key, attr->value.u.s);
+    else
+        write_tag(w, w->json, attr->key, &attr->value);
 }
 
 /* ---- processes ---- */
@@ -262,19 +262,19 @@ static void write_processes(writer *w)
 
 /* ---- warnings ---- */
 
-/** @return false: it has none, or an empty list */
-static bool find_warnings(jaeger_iter attrs, jaeger_value *ret)
+/** The warnings of one span. */
+typedef struct own_warnings {
+    bool seen;  /* the first attribute of that name, which decides */
+    bool there; /* and it is no empty list */
+    bool shown; /* as warnings, not as a tag */
+    jaeger_value value;
+} own_warnings;
+
+static bool is_empty_list(jaeger_value value)
 {
-    jaeger_attr attr;
     jaeger_value item;
-    while (jaeger_next_attr(&attrs, &attr)) {
-        if (!is_warnings(attr.key))
-            continue;
-        *ret = attr.value;
-        jaeger_iter items = jaeger_array_values(attr.value);
-        return attr.value.type != JAEGER_VALUE_ARRAY || jaeger_next_value(&items, &item);
-    }
-    return false;
+    jaeger_iter items = jaeger_array_values(value);
+    return value.type == JAEGER_VALUE_ARRAY && !jaeger_next_value(&items, &item);
 }
 
 static void add_waiting(writer *w, warnings *to, jaeger_str text)
@@ -332,19 +332,19 @@ static void put_warnings(writer *w, const jaeger_value *value, warnings *to)
     }
 }
 
-/** @param own the span's warnings attribute, NULL: none. @param earlier those of spans with its id */
-static void write_warnings(writer *w, const jaeger_value *own, const warnings *earlier)
+/** @param earlier those of spans with its id; NULL: none */
+static void write_warnings(writer *w, const own_warnings *own, const warnings *earlier)
 {
     jg_json_key_lit(w->json, "warnings");
-    if (!own && !earlier) {
+    if (!own->shown) {
         jg_json_null(w->json);
         return;
     }
     jg_json_array(w->json);
     for (const warning *item = earlier ? earlier->first : NULL; item && keep_going(w); item = item->next)
         jg_json_str(w->json, item->text);
-    if (own)
-        put_warnings(w, own, NULL);
+    if (own->there)
+        put_warnings(w, &own->value, NULL);
     jg_json_end(w->json);
 }
 
@@ -368,7 +368,10 @@ static void write_reference(writer *w, bool child_of, const uint8_t *trace_id, c
 {
     jg_json_object(w->json);
     jg_json_key_lit(w->json, "refType");
-    jg_json_str(w->json, child_of ? JAEGER_STR("CHILD_OF") : JAEGER_STR("FOLLOWS_FROM"));
+    if (child_of)
+        jg_json_str_lit(w->json, "CHILD_OF");
+    else
+        jg_json_str_lit(w->json, "FOLLOWS_FROM");
     jg_json_key_lit(w->json, "traceID");
     write_trace_id(w->json, trace_id);
     jg_json_key_lit(w->json, "spanID");
@@ -407,8 +410,21 @@ static void write_references(writer *w, const jaeger_span *span, jaeger_iter lin
     jg_json_end(w->json);
 }
 
-static void write_span_tags(writer *w, const jaeger_span *span, const jg_span_scan *scan,
-                            bool without_warnings)
+/** The last span with an id keeps its warnings from the tags. */
+static bool is_tag(const jaeger_span *span, const jaeger_attr *attr, own_warnings *own)
+{
+    if (JG_LIKELY(!is_warnings(attr->key)))
+        return true;
+    if (!own->seen && !is_empty_list(attr->value)) {
+        own->there = true;
+        own->value = attr->value;
+        own->shown |= !(span->id_marks & JAEGER_ID_COMES_AGAIN);
+    }
+    own->seen = true;
+    return !own->shown;
+}
+
+static void write_span_tags(writer *w, const jaeger_span *span, const jg_span_scan *scan, own_warnings *own)
 {
     jg_json_out *json = w->json;
     jaeger_scope scope;
@@ -419,7 +435,10 @@ static void write_span_tags(writer *w, const jaeger_span *span, const jg_span_sc
         write_str_tag(json, JAEGER_STR("otel.scope.name"), scope.name);
     if (scope.version.len)
         write_str_tag(json, JAEGER_STR("otel.scope.version"), scope.version);
-    write_tags(w, scan->attrs, without_warnings);
+    jaeger_attr attr;
+    for (jaeger_iter it = scan->attrs; jg_attr_next(&it, &attr) && keep_going(w);)
+        if (is_tag(span, &attr, own))
+            write_attr(w, &attr);
     jaeger_str kind = jg_kind_text(span->kind);
     if (kind.len)
         write_str_tag(json, JAEGER_STR("span.kind"), kind);
@@ -427,7 +446,7 @@ static void write_span_tags(writer *w, const jaeger_span *span, const jg_span_sc
         write_str_tag(json, JAEGER_STR("otel.status_code"), JAEGER_STR("OK"));
     if (span->status_code == JAEGER_STATUS_ERROR) {
         write_str_tag(json, JAEGER_STR("otel.status_code"), JAEGER_STR("ERROR"));
-        begin_tag(json, JAEGER_STR("error"), JAEGER_STR("bool"));
+        begin_tag(json, JAEGER_STR("error"), JAEGER_STR("\"bool\""));
         jg_json_bool(json, true);
         jg_json_end(json);
     }
@@ -452,7 +471,8 @@ static void write_logs(writer *w, jaeger_iter events)
         jg_json_array(w->json);
         if (event.name.len && !jaeger_find_attr(jaeger_event_attrs(&event), JAEGER_STR("event"), &attr))
             write_str_tag(w->json, JAEGER_STR("event"), event.name);
-        write_tags(w, jaeger_event_attrs(&event), false);
+        for (jaeger_iter it = jaeger_event_attrs(&event); jg_attr_next(&it, &attr) && keep_going(w);)
+            write_attr(w, &attr);
         jg_json_end(w->json);
         jg_json_end(w->json);
     }
@@ -463,12 +483,9 @@ static void write_span(writer *w, const jaeger_span *span)
 {
     jg_json_out *json = w->json;
     jg_span_scan scan;
-    jaeger_value value;
     jg_span_scan_of(span, &scan);
-    bool comes_again = span->id_marks & JAEGER_ID_COMES_AGAIN;
-    const jaeger_value *own = find_warnings(scan.attrs, &value) ? &value : NULL;
     const warnings *earlier = span->id_marks == JAEGER_ID_CAME_BEFORE ? waiting_of(w, span, false) : NULL;
-    bool shown = !comes_again && (own || earlier);
+    own_warnings own = {.shown = earlier != NULL};
     jg_json_object(json);
     jg_json_key_lit(json, "traceID");
     write_trace_id(json, span->trace_id);
@@ -481,16 +498,16 @@ static void write_span(writer *w, const jaeger_span *span)
     jg_json_u64(json, epoch_us(span->start_unix_ns));
     jg_json_key_lit(json, "duration");
     jg_json_u64(json, duration_us(span));
-    write_span_tags(w, span, &scan, shown);
+    write_span_tags(w, span, &scan, &own);
     write_logs(w, scan.events);
     jg_json_key_lit(json, "processID");
     jg_json_str(json, process_of(w, span->group));
-    write_warnings(w, shown ? own : NULL, earlier);
+    write_warnings(w, &own, earlier);
     jg_json_end(json);
-    if (comes_again && own) {
+    if (own.there && span->id_marks & JAEGER_ID_COMES_AGAIN) {
         warnings *waiting = waiting_of(w, span, true);
         if (waiting)
-            put_warnings(w, own, waiting);
+            put_warnings(w, &own.value, waiting);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "core/pb.h"
 #include "core/str.h"
+#include "model/batch.h"
 #include "model/otlp_fields.h"
 #include "model/span_scan.h"
 #include "wire/otlp_json.h"
@@ -90,7 +91,7 @@ static void write_attrs(jg_json_out *json, jaeger_iter iter, uint32_t dropped)
 {
     jaeger_attr attr;
     bool any = false;
-    while (jaeger_next_attr(&iter, &attr)) {
+    while (jg_attr_next(&iter, &attr)) {
         if (!any) {
             jg_json_key_lit(json, "attributes");
             jg_json_array(json);
