@@ -76,6 +76,29 @@ static void write_heap(jg_buf *out)
     out->len = len > 0 ? (size_t)len : 0;
 }
 
+/** Profiles of Go's runtime: a client that asks for one shall hear why there is none. */
+static bool is_go_profile(jaeger_str path)
+{
+    static const char *const names[] = {"profile", "trace", "symbol", "goroutine",
+                                        "allocs",  "block", "mutex",  "threadcreate"};
+    jaeger_str folder = JAEGER_STR("/debug/pprof/");
+    for (size_t i = 0; i < JG_COUNT(names) && jg_str_starts(path, folder); i++)
+        if (jg_str_is(jg_str_skip(path, folder.len), names[i]))
+            return true;
+    return false;
+}
+
+static void refuse_profile(jg_http_reply *reply)
+{
+    char text[160];
+    int len =
+        snprintf(text, sizeof text,
+                 "not implemented: no runtime to profile itself; take a profile from outside, such as perf "
+                 "record -g -p %d\n",
+                 (int)getpid());
+    jg_http_send(reply, 501, "text/plain; charset=utf-8", (jaeger_str){text, (size_t)len});
+}
+
 static void pprof_handle(void *self, jg_http_request *request, jg_http_reply *reply)
 {
     (void)self;
@@ -91,7 +114,10 @@ static void pprof_handle(void *self, jg_http_request *request, jg_http_reply *re
     else if (jg_str_is(request->path, "/debug/pprof/threads"))
         write_threads(&out);
     else {
-        jg_diag_not_found(reply);
+        if (is_go_profile(request->path))
+            refuse_profile(reply);
+        else
+            jg_diag_not_found(reply);
         return;
     }
     jg_http_send(reply, 200, "text/plain; charset=utf-8", jg_buf_view(&out));

@@ -237,6 +237,28 @@ static bool is_server_fault(jaeger_status status)
     return faults >> status & 1;
 }
 
+jg_metric *jg_grpc_duration(jg_net *net, const char *path, jaeger_status status)
+{
+    static const double bounds_s[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
+                                      0.5,   0.75, 1,     2.5,  5,     7.5, 10};
+    const jaeger_pair labels[] = {
+        {JAEGER_STR("rpc_method"), jg_str(path + 1)},
+        {JAEGER_STR("rpc_response_status_code"), jg_str(jaeger_status_name(status))},
+        {JAEGER_STR("rpc_system_name"), JAEGER_STR("grpc")}};
+    return jg_metrics_histogram(jg_net_metrics(net), "rpc_server_call_duration",
+                                "duration of gRPC calls in seconds", labels, JG_COUNT(labels), bounds_s,
+                                JG_COUNT(bounds_s));
+}
+
+static void measure(const jg_grpc_stream *stream, jaeger_status status)
+{
+    const jg_grpc_server *server = stream->server;
+    size_t i = (size_t)(stream->method - server->methods);
+    jg_metric *histogram = status == JAEGER_OK ? server->durations[i]
+                                               : jg_grpc_duration(server->net, stream->method->path, status);
+    jg_metric_observe(histogram, (double)(jg_clock_mono_ns() - stream->begin_ns) / 1e9);
+}
+
 static void end_span(jg_grpc_stream *stream, jaeger_status status)
 {
     const jg_grpc_server *server = stream->server;
@@ -255,6 +277,7 @@ static void end_call(void *user, jaeger_status status)
 {
     jg_grpc_stream *stream = user;
     end_span(stream, status);
+    measure(stream, status);
     const jaeger_error error = stream->call.error;
     jg_requests_end(&stream->mark, (int)status, status != JAEGER_OK, false, error.message);
     jg_grpc_body_drop(stream);
@@ -277,6 +300,7 @@ void jg_grpc_call_run(jg_job *job)
         stream->later = (jaeger_later){end_call, stream};
         call->later = &stream->later;
     }
+    stream->begin_ns = jg_clock_mono_ns();
     jg_requests_begin(jg_net_requests(stream->server->net, false), &stream->mark, stream->server->name,
                       JAEGER_STR(""), jg_str(stream->method->path));
     jg_self_span_serve(&stream->span, jg_net_tracer(stream->server->net), call, stream->method->path + 1,

@@ -48,6 +48,7 @@ struct jg_grpc_server {
     uint64_t timeout_ns; /* of calls without one of their own */
     jg_grpc_method *methods;
     size_t method_count;
+    struct jg_metric **durations; /* of the calls of each method that succeeded */
     jaeger_str descriptors;
     jg_map by_path;      /* of jg_grpc_method; constant after the start */
     jaeger_arena *arena; /* copies of names */
@@ -133,6 +134,7 @@ struct jg_grpc_stream {
     jaeger_call call;
     jaeger_later later; /* of the call */
     jg_request_mark mark;
+    uint64_t begin_ns;
     jg_self_span span;
     bool sent_first; /* the first message of a reply waits for the second or the end: unary ones leave in one
                         piece */
@@ -198,6 +200,8 @@ void jg_grpc_keepalive_idle(jg_grpc_conn *conn);
 void jg_grpc_drain(jg_grpc_conn *conn);
 
 /* grpc_health.c */
+/** Series of rpc_server_call_duration. */
+struct jg_metric *jg_grpc_duration(jg_net *net, const char *path, jaeger_status status);
 jg_grpc_builtin jg_grpc_health_method(const jg_grpc_server *server, jaeger_str path);
 void jg_grpc_health_answer(jg_grpc_stream *stream);
 

@@ -132,6 +132,10 @@ static bool copy_methods(jg_grpc_server *server, const jg_grpc_server_options *o
     server->methods = jg_arena_zalloc(server->arena, (options->method_count + 1) * sizeof *server->methods);
     if (!server->methods)
         return false;
+    server->durations =
+        jg_arena_zalloc(server->arena, (options->method_count + 1) * sizeof *server->durations);
+    if (!server->durations)
+        return false;
     for (size_t i = 0; i < options->method_count; i++) {
         jg_grpc_method *method = &server->methods[i];
         *method = options->methods[i];
@@ -142,6 +146,7 @@ static bool copy_methods(jg_grpc_server *server, const jg_grpc_server_options *o
             return false;
         method->path = path.ptr;
         entry->value = method;
+        server->durations[i] = jg_grpc_duration(server->net, method->path, JAEGER_OK);
     }
     return true;
 }

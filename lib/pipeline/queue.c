@@ -138,7 +138,7 @@ static jaeger_status attempt(void *user, jaeger_batch *take, jaeger_call *call)
 {
     jg_queue *q = user;
     jg_export_span span;
-    jg_export_span_begin(&span, q->options.host, q->options.id, take, call);
+    jg_export_span_begin(&span, q->options.host, q->options.id, jg_queue_in_flight(q, take), take, call);
     jaeger_status status = q->options.send(q->options.user, take, call);
     jg_export_span_end(&span, call, status);
     jg_queue_note(q, status, &call->error);
@@ -393,9 +393,18 @@ bool jg_queue_defers(const jg_queue *q)
 /* ---- life
  * ------------------------------------------------------------------------------------------------------- */
 
+static jg_metric *make_in_flight(jg_queue *q, const char *data_type)
+{
+    const jaeger_pair labels[] = {{JAEGER_STR("data_type"), jg_str(data_type)},
+                                  {JAEGER_STR("exporter"), jg_str(q->options.id)}};
+    return jg_metrics_gauge(q->options.metrics, "otelcol_exporter_in_flight_requests",
+                            "Number of requests being sent to the destination.", labels, 2);
+}
+
 static void make_point_counters(jg_queue *q, const jaeger_pair *label, bool queues)
 {
     jg_metrics *metrics = q->options.metrics;
+    q->points_in_flight = make_in_flight(q, "metrics");
     q->sender.points.sent =
         jg_metrics_counter(metrics, "otelcol_exporter_sent_metric_points",
                            "Number of metric points successfully sent to destination.", label, 1);
@@ -428,6 +437,7 @@ static void make_metrics(jg_queue *q)
                                   {JAEGER_STR("exporter"), jg_str(q->options.id)}},
                       *label = &labels[1];
     bool queues = q->options.config != NULL;
+    q->in_flight = make_in_flight(q, "traces");
     q->sender.spans.sent = jg_metrics_counter(metrics, "otelcol_exporter_sent_spans",
                                               "Number of spans successfully sent to destination.", label, 1);
     q->sender.spans.failed =

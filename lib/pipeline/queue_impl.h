@@ -14,8 +14,9 @@ struct jg_queue {
     jg_load_sender sender;
     jg_spool *spool; /* NULL: in memory */
     jg_metric *size_gauge;
-    int health;    /* atomic: jg_health, as told last */
-    int abandoned; /* atomic: the time to stop is over, attempts under way end */
+    jg_metric *in_flight, *points_in_flight; /* the latter NULL: no metrics come */
+    int health;                              /* atomic: jg_health, as told last */
+    int abandoned;                           /* atomic: the time to stop is over, attempts under way end */
 
     pthread_mutex_t queue_mutex; /* guards what follows */
     pthread_cond_t filled_cond;  /* a load is ready, somebody must watch the clock, or stop */
@@ -70,5 +71,12 @@ void jg_queue_later_owe(jg_queue *queue, jg_queue_item *item, jaeger_call *call)
 jaeger_call *jg_queue_later_settle(jg_queue *queue, jg_queue_item *item);
 /** The one thread: begins what is due, until the queue stops and nothing is under way. */
 void jg_queue_later_keep(jg_queue *queue);
+
+/** The gauge of requests that are being sent, of the signal of a batch. */
+static inline jg_metric *jg_queue_in_flight(const jg_queue *q, const jaeger_batch *batch)
+{
+    bool metrics = jaeger_batch_signal(batch) == JAEGER_METRICS && q->points_in_flight;
+    return metrics ? q->points_in_flight : q->in_flight;
+}
 
 #endif

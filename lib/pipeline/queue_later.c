@@ -180,7 +180,8 @@ static bool go_on(sending *s)
     const jg_queue *q = s->queue;
     jaeger_call *call;
     for (jaeger_batch *batch; (batch = jg_load_next(&s->run, &call));) {
-        jg_export_span_begin(&s->span, q->options.host, q->options.id, batch, call);
+        jg_export_span_begin(&s->span, q->options.host, q->options.id, jg_queue_in_flight(q, batch), batch,
+                             call);
         jaeger_status status = q->options.send(q->options.user, batch, call);
         if (status == JAEGER_PENDING || !attempted(s, call, status))
             return false;

@@ -38,8 +38,8 @@ jg_sink jg_trace_origins(jaeger_arena *arena, jg_sink next)
     return (jg_sink){{mark, copy, mark_prompt}, mark_defers};
 }
 
-void jg_export_span_begin(jg_export_span *s, jaeger_host *host, const char *id, const jaeger_batch *batch,
-                          jaeger_call *call)
+void jg_export_span_begin(jg_export_span *s, jaeger_host *host, const char *id, jg_metric *in_flight,
+                          const jaeger_batch *batch, jaeger_call *call)
 {
     char name[NAME_BYTES];
     jaeger_tracer *tracer = jg_host_tracer(host);
@@ -47,6 +47,8 @@ void jg_export_span_begin(jg_export_span *s, jaeger_host *host, const char *id, 
     s->span.call = NULL;
     s->tracer = call->tracer;
     s->trace = call->trace;
+    s->in_flight = in_flight;
+    jg_metric_add(in_flight, 1);
     if (!tracer)
         return;
     call->tracer = tracer;
@@ -60,6 +62,7 @@ void jg_export_span_begin(jg_export_span *s, jaeger_host *host, const char *id, 
 
 void jg_export_span_end(jg_export_span *s, jaeger_call *call, jaeger_status status)
 {
+    jg_metric_add(s->in_flight, -1);
     if (s->span.live) {
         bool ok = status == JAEGER_OK;
         jaeger_span_set_int(s->span.live, JAEGER_STR("items.sent"), ok ? (int64_t)s->items : 0);

@@ -291,7 +291,47 @@ static bool is_traceparent(jaeger_str s)
 static const double duration_bounds_s[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
                                            0.5,   0.75, 1,     2.5,  5,     7.5, 10};
 
-static void measure(const jg_http_call *c, const char *route_name, uint64_t begin_ns)
+static const double size_bounds[] = {0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000};
+
+/** A reply that counts what goes through it. */
+typedef struct counted_reply {
+    const jg_query_reply *to;
+    uint64_t bytes;
+} counted_reply;
+
+static void count_header(void *self, const char *name, jaeger_str value)
+{
+    const jg_query_reply *to = ((counted_reply *)self)->to;
+    to->add_header(to->self, name, value);
+}
+
+static void count_send(void *self, int status, const char *content_type, jaeger_str body)
+{
+    counted_reply *c = self;
+    c->bytes += body.len;
+    c->to->send(c->to->self, status, content_type, body);
+}
+
+static void count_begin(void *self, int status, const char *content_type)
+{
+    const jg_query_reply *to = ((counted_reply *)self)->to;
+    to->begin(to->self, status, content_type);
+}
+
+static jaeger_status count_write(void *self, jaeger_str bytes)
+{
+    counted_reply *c = self;
+    c->bytes += bytes.len;
+    return c->to->write(c->to->self, bytes);
+}
+
+static void count_end(void *self, bool ok)
+{
+    const jg_query_reply *to = ((counted_reply *)self)->to;
+    to->end(to->self, ok);
+}
+
+static void measure(const jg_http_call *c, const char *route_name, uint64_t begin_ns, uint64_t response_bytes)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"};
     jaeger_str method = JAEGER_STR("_OTHER");
@@ -310,20 +350,30 @@ static void measure(const jg_http_call *c, const char *route_name, uint64_t begi
         c->http->metrics, "http_server_request_duration", "duration of HTTP requests in seconds", labels,
         JG_COUNT(labels), duration_bounds_s, JG_COUNT(duration_bounds_s));
     jg_metric_observe(histogram, (double)(jg_clock_mono_ns() - begin_ns) / 1e9);
+    jg_metric_observe(jg_metrics_histogram(c->http->metrics, "http_server_request_body_size",
+                                           "size of HTTP request bodies in bytes", labels, JG_COUNT(labels),
+                                           size_bounds, JG_COUNT(size_bounds)),
+                      (double)c->request->body.len);
+    jg_metric_observe(jg_metrics_histogram(c->http->metrics, "http_server_response_body_size",
+                                           "size of HTTP response bodies in bytes", labels, JG_COUNT(labels),
+                                           size_bounds, JG_COUNT(size_bounds)),
+                      (double)response_bytes);
 }
 
 void jg_query_http_handle(const jg_query_http *http, jg_http_request *request, const jg_query_reply *reply)
 {
     uint64_t begin = jg_clock_mono_ns();
+    counted_reply counted = {.to = reply};
+    const jg_query_reply counting = {count_header, count_send, count_begin, count_write, count_end, &counted};
     jg_http_call c = {.http = http,
                       .request = request,
-                      .reply = reply,
+                      .reply = &counting,
                       .call = request->call,
                       .body = JG_BUF_INIT(JG_CALL_ARENA_BYTES_MAX)};
     jg_compress compress;
     jg_query_reply packs;
     if (http->compresses) {
-        packs = jg_compress_begin(&compress, reply, jg_http_call_header(&c, "accept-encoding"));
+        packs = jg_compress_begin(&compress, &counting, jg_http_call_header(&c, "accept-encoding"));
         c.reply = &packs;
     }
     jaeger_str parent = jg_http_call_header(&c, "traceparent");
@@ -331,9 +381,9 @@ void jg_query_http_handle(const jg_query_http *http, jg_http_request *request, c
     const char *route_name = "";
     if (identify(&c))
         route_name = dispatch(&c);
-    measure(&c, route_name, begin);
     if (http->compresses)
         jg_compress_done(&compress);
+    measure(&c, route_name, begin, counted.bytes);
     jg_buf_done(&c.body);
 }
 

@@ -39,8 +39,7 @@ static const char *unit_of(const char *name)
         {"jaeger_storage_latency", "seconds"},
         {"http_server_request_body_size", "bytes"},
         {"http_server_response_body_size", "bytes"},
-        {"rpc_server_duration", "milliseconds"},
-        {"rpc_client_duration", "milliseconds"},
+        {"rpc_server_call_duration", "seconds"},
         {"otelcol_processor_batch_batch_send_size_bytes", "bytes"},
     };
     for (size_t i = 0; i < JG_COUNT(units); i++)

@@ -9,7 +9,8 @@ static void the_index_and_its_pages_are_served(void **state)
     } rows[] = {
         {"/debug/pprof/", "<a href=\"heap\">heap</a>"}, {"/debug/pprof/cmdline", "pprof_test"},
         {"/debug/pprof/heap", "<malloc version="},      {"/debug/pprof/threads", " jg-http-0 ns="},
-        {"/debug/pprof/profile", "404 page not found"}, {"/", "404 page not found"},
+        {"/debug/pprof/profile", "HTTP/1.1 501 "},      {"/debug/pprof/goroutine", "perf record -g -p "},
+        {"/debug/pprof/nothing", "404 page not found"}, {"/", "404 page not found"},
     };
     jaeger_service *service = diag_start("pprof: {endpoint: '127.0.0.1:%u', block_profile_fraction: 3}");
     for (size_t i = 0; i < JG_COUNT(rows); i++) {
