@@ -61,8 +61,8 @@ typedef struct jaeger_component_type {
     const void *(*interface)(void *self, const char *name);
     /** As jaeger_consumer.prompt; asked by what comes before, once this component has started. */
     bool (*prompt)(void *self);
-    const char *const *depends; /**< extension types that must be there and start before; NULL-terminated, or
-                                   NULL. "?type": only if it is there */
+    const char *const *depends; /**< extensions that must be there and, for extensions, start before;
+                                   NULL-terminated, or NULL. "?type": only if it is there */
     /** Whether consume waits for nothing, and ends by call->later what takes time, if the call offers that
      *  (see jaeger_consumer). Asked as `prompt`; what it says holds while it runs. NULL: no, and no call to
      *  this component offers it. */

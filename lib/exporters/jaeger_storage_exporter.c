@@ -129,6 +129,8 @@ static const jaeger_field exporter_fields[] = {
      .doc = "write again after failures that may pass"},
     {0}};
 
+static const char *const depends[] = {"jaeger_storage", NULL};
+
 const jaeger_component_type jg_exporter_jaeger_storage_exporter = {
     .size = sizeof(jaeger_component_type),
     .name = "jaeger_storage_exporter",
@@ -139,6 +141,7 @@ const jaeger_component_type jg_exporter_jaeger_storage_exporter = {
     .config_size = sizeof(exporter_config),
     .state_size = sizeof(storage_exporter),
     .validate = exporter_validate,
+    .depends = depends,
     .create = exporter_create,
     .start = exporter_start,
     .consume = exporter_consume,

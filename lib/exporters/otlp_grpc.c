@@ -10,7 +10,6 @@
 #include "core/str.h"
 #include "exporters/otlp/base.h"
 #include "model/batch.h"
-#include "net/dial.h"
 #include "net/grpc_client.h"
 #include "net/grpc_wire.h"
 #include <jaeger/component.h>
@@ -34,10 +33,9 @@ typedef struct otlp_grpc {
 
 static jaeger_status check_client(const jg_grpc_client_settings *s, jaeger_error *err)
 {
-    jg_dial_target target;
     if (!s->endpoint.len)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "requires a non-empty \"endpoint\"");
-    JG_TRY(jg_dial_parse(s->endpoint, &target, err));
+    JG_TRY(jg_grpc_client_check(s, err));
     if (!jg_str_is(s->balancer_name, "round_robin") && !jg_str_is(s->balancer_name, "pick_first"))
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "invalid balancer_name: %.*s",
                        JAEGER_STR_ARGS(s->balancer_name));

@@ -54,6 +54,8 @@ static jaeger_status otlp_http_validate(const void *config, const jaeger_config 
     }
     if (!given)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "%s: at least one endpoint must be specified", path);
+    if (jg_http_client_check(&c->client, err) != JAEGER_OK)
+        return jg_fail_prefix(err, "%s", path);
     return jg_otlp_exporter_check(path, &c->queue, &c->retry, err);
 }
 

@@ -28,15 +28,23 @@
 /* ---- the client -------------------------------------------------------------------------------------------
  */
 
-static jaeger_status client_open(jg_grpc_client *client, jaeger_error *err)
+jaeger_status jg_grpc_client_check(const jg_grpc_client_settings *s, jaeger_error *err)
 {
-    const jg_grpc_client_settings *s = client->settings;
-    JG_TRY(jg_dial_parse(s->endpoint, &client->target, err));
+    jg_dial_target target;
     jaeger_str c = s->compression;
+    JG_TRY(jg_dial_parse(s->endpoint, &target, err));
     if (c.len && !jg_str_is(c, "none") && !jg_str_is(c, "gzip") && !jg_str_is(c, "snappy") &&
         !jg_str_is(c, "zstd"))
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "unsupported compression type \"%.*s\"",
                        JAEGER_STR_ARGS(c));
+    return jg_tls_check(&s->tls, false, err) == JAEGER_OK ? JAEGER_OK : jg_fail_prefix(err, "tls");
+}
+
+static jaeger_status client_open(jg_grpc_client *client, jaeger_error *err)
+{
+    const jg_grpc_client_settings *s = client->settings;
+    JG_TRY(jg_grpc_client_check(s, err));
+    JG_TRY(jg_dial_parse(s->endpoint, &client->target, err));
     bool has_ca = s->tls.ca_file.len || s->tls.ca_pem.len;
     client->uses_tls =
         client->target.forces_tls || (!client->target.forces_plain && (!s->tls.insecure || has_ca));

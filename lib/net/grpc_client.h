@@ -15,6 +15,8 @@
 
 typedef struct jg_grpc_client jg_grpc_client;
 
+/** Check settings without reading files or opening anything. @return INVALID_ARGUMENT */
+jaeger_status jg_grpc_client_check(const jg_grpc_client_settings *settings, jaeger_error *err) JG_MUST_CHECK;
 /** @param settings must outlive the client
  *  @param recv_bytes_max largest message taken; 0: 4 MiB
  *  @return INVALID_ARGUMENT: endpoint, compression, TLS files. Does not connect. */

@@ -55,7 +55,7 @@ static bool is_clean(jaeger_str s)
     return true;
 }
 
-static jaeger_status check_settings(const jg_http_client_settings *s, jaeger_error *err)
+jaeger_status jg_http_client_check(const jg_http_client_settings *s, jaeger_error *err)
 {
     jaeger_str e = s->endpoint;
     if (e.len && !jg_str_starts(e, JAEGER_STR("http://")) && !jg_str_starts(e, JAEGER_STR("https://")))
@@ -71,16 +71,16 @@ static jaeger_status check_settings(const jg_http_client_settings *s, jaeger_err
             !is_clean(s->headers.items[i].value))
             return jg_fail(err, JAEGER_INVALID_ARGUMENT, "header \"%.*s\" cannot be sent",
                            JAEGER_STR_ARGS(s->headers.items[i].key));
-    SSL_CTX *ctx;
-    JG_TRY(jg_tls_client_ctx(&s->tls, NULL, &ctx, err));
-    SSL_CTX_free(ctx);
-    return JAEGER_OK;
+    return jg_tls_check(&s->tls, false, err) == JAEGER_OK ? JAEGER_OK : jg_fail_prefix(err, "tls");
 }
 
 jaeger_status jg_http_client_new(const jg_http_client_settings *settings, jg_http_client **ret,
                                  jaeger_error *err)
 {
-    JG_TRY(check_settings(settings, err));
+    SSL_CTX *ctx;
+    JG_TRY(jg_http_client_check(settings, err));
+    JG_TRY(jg_tls_client_ctx(&settings->tls, NULL, &ctx, err));
+    SSL_CTX_free(ctx);
     jg_http_client *client = jg_calloc(1, sizeof *client);
     jaeger_str base = settings->endpoint;
     while (base.len && base.ptr[base.len - 1] == '/')

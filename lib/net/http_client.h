@@ -14,6 +14,8 @@
 
 typedef struct jg_http_client jg_http_client;
 
+/** Check settings without reading files. @return INVALID_ARGUMENT */
+jaeger_status jg_http_client_check(const jg_http_client_settings *settings, jaeger_error *err) JG_MUST_CHECK;
 /** @param settings must outlive the client
  *  @return INVALID_ARGUMENT: endpoint, compression, headers, TLS files. Does not connect. */
 jaeger_status jg_http_client_new(const jg_http_client_settings *settings, jg_http_client **ret,

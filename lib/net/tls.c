@@ -220,7 +220,7 @@ static jaeger_status set_authorities(SSL_CTX *ctx, jaeger_str file, jaeger_str p
     return ok ? JAEGER_OK : fail_ssl(err, "failed to load CA CertPool: failed to load cert", file);
 }
 
-static jaeger_status check_files(const jg_tls_settings *s, bool server, jaeger_error *err)
+jaeger_status jg_tls_check(const jg_tls_settings *s, bool server, jaeger_error *err)
 {
     if (s->ca_file.len && s->ca_pem.len)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
@@ -322,7 +322,7 @@ static jaeger_status set_client(SSL_CTX *ctx, const jg_tls_settings *s, const ch
 static jaeger_status make_ctx(const jg_tls_settings *settings, bool server, const char *alpn, SSL_CTX **ret,
                               jaeger_error *err)
 {
-    JG_TRY(check_files(settings, server, err));
+    JG_TRY(jg_tls_check(settings, server, err));
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
     if (!ctx)
@@ -384,7 +384,7 @@ jaeger_status jg_tls_client_apply(SSL_CTX *ctx, const jg_tls_settings *s, jaeger
         return jg_fail_oom(err);
     SSL_CTX_set_cert_store(ctx, store);
     ERR_clear_error();
-    JG_TRY(check_files(s, false, err));
+    JG_TRY(jg_tls_check(s, false, err));
     JG_TRY(set_client(ctx, s, NULL, err));
     return s->server_name_override.len ? set_verify_name(ctx, s->server_name_override.ptr, err) : JAEGER_OK;
 }

@@ -15,6 +15,9 @@
  *  @return INVALID_ARGUMENT: files, versions, cipher suites. Owns: free with SSL_CTX_free */
 jaeger_status jg_tls_server_ctx(const jg_tls_settings *settings, const char *alpn, SSL_CTX **ret,
                                 jaeger_error *err) JG_MUST_CHECK;
+/** What can be told without reading files: none named twice, a certificate with its key.
+ *  @return INVALID_ARGUMENT */
+jaeger_status jg_tls_check(const jg_tls_settings *settings, bool server, jaeger_error *err) JG_MUST_CHECK;
 /** A client's context: verifies the server (system authorities, or ca_file) unless insecure_skip_verify. */
 jaeger_status jg_tls_client_ctx(const jg_tls_settings *settings, const char *alpn, SSL_CTX **ret,
                                 jaeger_error *err) JG_MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "core/str.h"
 #include "pipeline/ids.h"
 #include "pipeline/sections.h"
+#include <string.h>
 
 static void fault_at(jg_report *report, const jaeger_config *node, const char *path, const char *text)
 {
@@ -68,15 +69,91 @@ static void check_connector_ids(const jg_sections *s, jg_report *report)
         }
 }
 
+/* Does the text name a line of the node's file, or has the node none? */
+static bool tells_where(const char *text, const jaeger_config *node)
+{
+    const char *where = node ? jaeger_config_where(node) : "", *colon = strrchr(where, ':');
+    return !colon || memmem(text, strlen(text), where, (size_t)(colon + 1 - where));
+}
+
 static void check_components(const jg_sections *s, jg_report *report)
 {
     for (jaeger_kind kind = JAEGER_RECEIVER; kind < JG_KINDS; kind++)
         for (size_t i = 0; i < s->defs[kind].count; i++) {
             const jg_def *def = &s->defs[kind].items[i];
             jaeger_error err = {0};
-            if (def->type->validate && def->type->validate(def->config, def->node, &err) != JAEGER_OK)
+            if (!def->type->validate || def->type->validate(def->config, def->node, &err) == JAEGER_OK)
+                continue;
+            if (tells_where(err.message, def->node))
                 jg_report_add(report, "%s", err.message);
+            else
+                jg_report_add(report, "%s (%s)", err.message, jaeger_config_where(def->node));
         }
+}
+
+/* ---- what components need of extensions ---- */
+
+static bool is_listed(const jg_sections *s, jaeger_str id)
+{
+    for (size_t i = 0; i < s->extension_count; i++)
+        if (jg_str_is(id, s->extensions[i]))
+            return true;
+    return false;
+}
+
+/* Every `auth: {authenticator: x}` below a node names an extension. */
+static void check_authenticators(const jg_sections *s, const jaeger_config *node, jg_report *report)
+{
+    for (size_t i = 0; i < jaeger_config_count(node); i++) {
+        jaeger_str key = {0};
+        const jaeger_config *at = jaeger_config_at(node, i, &key);
+        jaeger_str name = jaeger_config_text(jaeger_config_get(at, "authenticator"));
+        if (jg_str_is(key, "auth") && name.len && !is_listed(s, name)) {
+            jaeger_error err;
+            (void)jg_fail(
+                &err, JAEGER_INVALID_ARGUMENT,
+                "failed to resolve authenticator \"%.*s\": authenticator not found in service::extensions",
+                JAEGER_STR_ARGS(name));
+            fault_at(report, at, "", err.message);
+        }
+        check_authenticators(s, at, report); /* as deep as the configuration, which has a bound */
+    }
+}
+
+static void check_needs(const jg_sections *s, jaeger_kind kind, const char *id, jg_report *report)
+{
+    const jg_def *def = jg_sections_find(s, kind, id);
+    if (!def)
+        return;
+    check_authenticators(s, def->node, report);
+    for (const char *const *need = def->type->depends; need && *need; need++) {
+        jaeger_error err;
+        if (**need == '?' || is_listed(s, jg_str(*need)))
+            continue;
+        (void)jg_fail(&err, JAEGER_INVALID_ARGUMENT,
+                      "failed to build %ss: unable to find extension %s on which %s %s depends",
+                      jg_kind_name(kind), *need, jg_kind_name(kind), id);
+        if (def->node)
+            jg_report_add(report, "%s (%s)", err.message, jaeger_config_where(def->node));
+        else
+            jg_report_add(report, "%s", err.message);
+    }
+}
+
+/* Of what runs: what is only defined may miss its extension. */
+static void check_all_needs(const jg_sections *s, jg_report *report)
+{
+    for (size_t i = 0; i < s->extension_count; i++)
+        check_needs(s, JAEGER_EXTENSION, s->extensions[i], report);
+    for (size_t i = 0; i < s->pipeline_count; i++) {
+        const jg_pipeline_def *p = &s->pipelines[i];
+        for (size_t k = 0; k < p->receiver_count; k++)
+            check_needs(s, JAEGER_RECEIVER, p->receivers[k], report);
+        for (size_t k = 0; k < p->processor_count; k++)
+            check_needs(s, JAEGER_PROCESSOR, p->processors[k], report);
+        for (size_t k = 0; k < p->exporter_count; k++)
+            check_needs(s, JAEGER_EXPORTER, p->exporters[k], report);
+    }
 }
 
 static bool is_empty(const jg_sections *s)
@@ -111,4 +188,5 @@ void jg_sections_validate(const jg_sections *s, bool allow_no_pipelines, jg_repo
         jg_report_add(report, "service::pipelines: service must have at least one pipeline");
     for (size_t i = 0; i < s->pipeline_count; i++)
         check_pipeline(s, &s->pipelines[i], report);
+    check_all_needs(s, report);
 }

@@ -249,34 +249,17 @@ static bool dependencies_are_made(const jg_graph *g, const jg_def *def, size_t d
     return true;
 }
 
-static bool dependencies_exist(const jg_sections *s, const jg_def *def, jg_report *report)
-{
-    for (const char *const *need = def->type->depends; need && *need; need++) {
-        if (**need != '?' && !is_listed(s, *need)) {
-            jg_report_add(
-                report,
-                "failed to build extensions: unable to find extension %s on which extension %s depends",
-                *need, def->id);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* In rounds: each takes those whose needs earlier rounds have made, so that the ones without needs come
  * first. */
-static bool build_extensions(jg_graph *g, bool check_only, jg_report *report)
+static bool build_extensions(jg_graph *g, jg_report *report)
 {
     const jg_sections *s = g->sections;
-    for (size_t i = 0; i < s->extension_count && !check_only; i++)
-        if (!dependencies_exist(s, jg_sections_find(s, JAEGER_EXTENSION, s->extensions[i]), report))
-            return false;
     size_t before;
     do {
         before = g->component_count;
         for (size_t i = 0; i < s->extension_count; i++) {
             const jg_def *def = jg_sections_find(s, JAEGER_EXTENSION, s->extensions[i]);
-            if (jg_graph_extension(g, def->id) || (!check_only && !dependencies_are_made(g, def, before)))
+            if (jg_graph_extension(g, def->id) || !dependencies_are_made(g, def, before))
                 continue;
             if (!make(g, def, NULL, (jg_sink){{0}}, report))
                 return false;
@@ -342,7 +325,7 @@ bool jg_graph_init(jg_graph *g, const jg_graph_options *options, jg_report *repo
     }
     for (size_t i = 0; i < s->pipeline_count; i++)
         g->pipelines[i].def = &s->pipelines[i];
-    if (!build_extensions(g, options->check_only, report))
+    if (!build_extensions(g, report))
         return false;
     if (jg_graph_check(s, report) && build_pipelines(g, report))
         return true;

@@ -42,7 +42,6 @@ typedef struct jg_graph_options {
     const jg_sections *sections; /* validated; must outlive the graph, as must all below */
     jaeger_host *host;
     const jaeger_log_sink *sink;
-    bool check_only; /* `validate`: extensions that miss another one are created all the same */
 } jg_graph_options;
 
 /** Connect and create. `graph` is usable by jg_graph_done even after a failure. @return false: faults were

@@ -120,6 +120,8 @@ static jaeger_status start(void *self, jaeger_error *err)
 
 static const jaeger_field fields[] = {{.kind = JAEGER_FIELD_END}};
 
+static const char *const depends[] = {"remote_sampling", NULL};
+
 const jaeger_component_type jg_processor_adaptive_sampling = {
     .size = sizeof(jaeger_component_type),
     .name = "adaptive_sampling",
@@ -130,6 +132,7 @@ const jaeger_component_type jg_processor_adaptive_sampling = {
     .fields = fields,
     .config_size = 1,
     .state_size = sizeof(adaptive),
+    .depends = depends,
     .create = create,
     .start = start,
     .consume = consume,

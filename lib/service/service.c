@@ -169,8 +169,7 @@ static jaeger_status build(jaeger_service *s, const jaeger_service_options *o, c
     JG_TRY(open_log(s, o, build, err));
     jg_sections_warn(&s->sections, &s->logger);
     JG_TRY(make_host(s, o, err));
-    jg_graph_options graph = {
-        .sections = &s->sections, .host = &s->host, .sink = s->logger.sink, .check_only = build->check_only};
+    jg_graph_options graph = {.sections = &s->sections, .host = &s->host, .sink = s->logger.sink};
     if (!jg_graph_init(&s->graph, &graph, report) || !own_spans_have_a_pipeline(s, report))
         return jg_fail(err, JAEGER_INVALID_ARGUMENT, "see the report");
     return JAEGER_OK;

@@ -139,5 +139,60 @@ class Samples(unittest.TestCase):
                     self.assertEqual(done.returncode, 0, f"{text}\n{done.stderr}")
 
 
+# processors, exporters, connectors, extensions, service::extensions, what the refusal says beside file:line
+ABSURD = {
+    "negative size": ("", "otlp: {endpoint: 'a:1', sending_queue: {queue_size: -5}}", "", "", "",
+                      "exporters::otlp::sending_queue: `queue_size` must be positive"),
+    "negative number": ("batch: {send_batch_size: -1}", "nop: ", "", "", "",
+                        "processors::batch::send_batch_size' cannot parse, -1 overflows uint"),
+    "contradiction": ("batch: {send_batch_size: 10, send_batch_max_size: 5}", "nop: ", "", "", "",
+                      "processors::batch: send_batch_max_size must be greater or equal to send_batch_size"),
+    "unknown action": ("attributes: {actions: [{key: a, action: explode}]}", "nop: ", "", "", "",
+                       "processors::attributes: error creating AttrProc: unsupported action"),
+    "bad regular expression": ("attributes: {include: {match_type: regexp, span_names: ['[']}, actions: [{key: a, action: "
+                               "delete}]}", "nop: ", "", "", "", 'processors::attributes: include: invalid pattern "["'),
+    "bad condition": ("filter: {traces: {span: ['name == ']}}", "nop: ", "", "", "", 'processors::filter: traces::span[0]: '
+                      'condition "name == ": 1:9'),
+    "cycle": ("", "forward: ", "forward: ", "", "", "cycle detected"),
+    "processor without its extension": ("adaptive_sampling: ", "nop: ", "", "", "", "failed to build processors: unable to find "
+                                        "extension remote_sampling on which processor adaptive_sampling depends"),
+    "exporter without its extension": ("", "jaeger_storage_exporter: {trace_storage: x}", "", "", "",
+                                       "unable to find extension jaeger_storage"),
+    "authenticator that is not there": ("", "otlp: {endpoint: 'a:1', auth: {authenticator: nobody}}", "", "", "",
+                                        'exporters::otlp::auth: failed to resolve authenticator "nobody"'),
+    "unknown compression": ("", "otlp: {endpoint: 'a:1', compression: rar}", "", "", "",
+                            'exporters::otlp: unsupported compression type "rar"'),
+    "certificate without key": ("", "otlp: {endpoint: 'a:1', tls: {cert_file: /x}}", "", "", "",
+                                "exporters::otlp: tls: failed to load TLS config"),
+    "unknown policy": ("tail_sampling: {policies: [{name: a, type: magic}]}", "nop: ", "", "", "",
+                       "processors::tail_sampling::policies::0: unknown sampling policy type magic"),
+    "extension without another": ("", "nop: ", "", "jaeger_query: {storage: {traces: a}}", "jaeger_query",
+                                  "unable to find extension jaeger_storage on which extension jaeger_query depends"),
+}
+
+
+class Absurd(unittest.TestCase):
+    def test_they_are_refused_with_file_and_line(self):
+        for name, (processors, exporters, connectors, extensions, listed, want) in ABSURD.items():
+            with self.subTest(name):
+                ids = [b.split(":")[0] for b in (processors, exporters)]
+                more = ", traces/2: {receivers: [forward], exporters: [forward]}" if connectors else ""
+                path = folder / "absurd.yaml"
+                path.write_text(f"""receivers: {{nop: }}
+processors: {{{processors}}}
+exporters: {{{'nop: ' if connectors else exporters}}}
+connectors: {{{connectors}}}
+extensions: {{{extensions}}}
+service:
+  extensions: [{listed}]
+  pipelines: {{traces: {{receivers: [nop], processors: [{ids[0]}], exporters: [{ids[1]}]}}{more}}}
+""")
+                done = subprocess.run([binary, "validate", "--config", str(path)], capture_output=True, text=True, timeout=20)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(want, done.stderr)
+                if name != "cycle":  # it is of several places
+                    self.assertIn(f"{path}:", done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])
