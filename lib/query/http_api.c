@@ -286,11 +286,3 @@ void jg_api_deep_dependencies(jg_http_call *c)
 {
     jg_http_answer(c, 200, "application/json", JAEGER_STR("{\"dependencies\":[]}"));
 }
-
-void jg_api_quality_metrics(jg_http_call *c)
-{
-    jg_http_answer(
-        c, 200, "application/json",
-        JAEGER_STR("{\"traceQualityDocumentationLink\":\"\",\"bannerText\":\"No trace quality data\","
-                   "\"scores\":[],\"metrics\":[],\"clients\":[]}"));
-}

@@ -72,9 +72,10 @@ void jg_api_latencies(jg_http_call *c);
 void jg_api_calls(jg_http_call *c);
 void jg_api_errors(jg_http_call *c);
 void jg_api_deep_dependencies(jg_http_call *c);
-void jg_api_quality_metrics(jg_http_call *c);
 void jg_api_attributes(jg_http_call *c);
 void jg_api_attribute_values(jg_http_call *c);
+/* http_quality.c */
+void jg_api_quality_metrics(jg_http_call *c);
 /* http_tempo.c */
 void jg_tempo_echo(jg_http_call *c);
 void jg_tempo_trace(jg_http_call *c);

@@ -36,6 +36,17 @@ def test_map_has_a_force_layout_and_errors_on_edges(filled):  # noqa: F811
     assert any("payment → bank-gateway" in hint and "% errors" in hint for hint in seen["failing"])
 
 
+def test_quality_of_a_service_leads_to_examples(filled):  # noqa: F811
+    now, made = time.time_ns() - 10**10, shop.Trace("unjoined", 0)
+    root = made.span("shop", "start", "", now, now + 10**9, 1)
+    made.span("redis", "GET", root, now + 10**6, now + 2 * 10**6, 2)
+    shop.send(filled.http, made)
+    filled.trace(made.id, spans=2)
+    seen = system(filled, "quality")
+    assert len(seen["scores"]) == 2 and all(0 <= score <= 100 for score in seen["scores"])
+    assert "go" in seen["clients"] and f"/trace/{made.id}?span=" in seen["where"]
+
+
 def test_map_of_200_services_can_be_read(tmp_path):
     server = Jaeger(tmp_path).start()
     if 'id="app"' not in server.get("/").text:

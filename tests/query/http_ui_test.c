@@ -366,6 +366,33 @@ static void ui_edges_have_errors_and_times(void **state)
     end(&f);
 }
 
+static void ui_quality_judges_the_spans_of_a_service(void **state)
+{
+    (void)state;
+    static const char *const want[] = {
+        "\"bannerText\":\"2 spans of the newest 2 traces\"",
+        "{\"key\":\"completeness\",\"label\":\"Completeness\",\"max\":100,\"value\":",
+        "\"name\":\"HasRoot\",\"category\":\"completeness\"",
+        /* the bank's two spans have no version and no client above them */
+        "\"failureCount\":2,\"failureExamples\":[{\"traceID\":\"0000000000000000000000000000000b\","
+        "\"spanIDs\":[\"0000000000000003\"]}]",
+        "\"clients\":[]",
+    };
+    fixture f;
+    begin(&f);
+    f.traces.chunks[f.traces.count++] = batch_of_json(shop_calls_bank);
+    const char *got = ask(&f, "/api/quality-metrics", "hours=48&service=bank");
+    assert_int_equal(f.status, 200);
+    for (size_t i = 0; i < JG_COUNT(want); i++)
+        if (!strstr(got, want[i]))
+            fail_msg("%s is not in %s", want[i], got);
+    got = ask(&f, "/api/quality-metrics", "service=nobody");
+    assert_non_null(strstr(got, "\"scores\":[],\"metrics\":[],\"clients\":[]"));
+    (void)ask(&f, "/api/quality-metrics", "hours=two");
+    assert_int_equal(f.status, 400);
+    end(&f);
+}
+
 static const char *one_component(void *self, size_t index, const char **ret_kind, const char **ret_pipeline)
 {
     *ret_kind = "receiver";
@@ -441,6 +468,7 @@ int main(void)
         cmocka_unit_test(ui_trace_that_the_page_has_is_not_pushed),
         cmocka_unit_test(ui_watchers_are_few),
         cmocka_unit_test(ui_edges_have_errors_and_times),
+        cmocka_unit_test(ui_quality_judges_the_spans_of_a_service),
         cmocka_unit_test(ui_sees_the_pipeline_and_the_sampling),
         cmocka_unit_test(ui_says_what_is_wrong),
     };

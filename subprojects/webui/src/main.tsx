@@ -19,6 +19,7 @@ const comparePage = () => import('./pages/compare').then((m) => m.ComparePage);
 const mapPage = () => import('./pages/map').then((m) => m.MapPage);
 const deepPage = () => import('./pages/deep').then((m) => m.DeepPage);
 const pipelinePage = () => import('./pages/pipeline').then((m) => m.PipelinePage);
+const qualityPage = () => import('./pages/quality').then((m) => m.QualityPage);
 const monitorPage = () => import('./pages/monitor').then((m) => m.MonitorPage);
 
 function Page() {
@@ -37,6 +38,7 @@ function Page() {
   if (at === '/dependencies') return <Late key="map" load={mapPage} props={{}} />;
   if (at === '/deep-dependencies') return <Late key="deep" load={deepPage} props={{}} />;
   if (at === '/pipeline') return <Late key="pipeline" load={pipelinePage} props={{}} />;
+  if (at === '/quality-metrics') return <Late key="quality" load={qualityPage} props={{}} />;
   if (at === '/monitor') return <Late key="monitor" load={monitorPage} props={{}} />;
   if (at === '/' || at === '/search') return <SearchPage />;
   return (
@@ -61,6 +63,8 @@ function Nav() {
   if (config.dependencies.menuEnabled)
     links.push([hrefTo('/dependencies'), 'Map', at === '/dependencies' || at === '/deep-dependencies']);
   if (config.monitor.menuEnabled) links.push([hrefTo('/monitor'), 'Monitor', at === '/monitor']);
+  if (config.qualityMetrics.menuEnabled)
+    links.push([hrefTo('/quality-metrics'), config.qualityMetrics.menuLabel, at === '/quality-metrics']);
   links.push([hrefTo('/pipeline'), 'Pipeline', at === '/pipeline']);
   return (
     <nav aria-label="Pages">
@@ -183,6 +187,7 @@ function onKey(event: KeyboardEvent): void {
     o: hrefTo('/monitor'),
     d: hrefTo('/deep-dependencies'),
     p: hrefTo('/pipeline'),
+    q: hrefTo('/quality-metrics'),
   }[event.key];
   if (to && Date.now() - chord < 1000) {
     event.stopImmediatePropagation();

@@ -180,11 +180,11 @@ const tasks = {
             search: 'search?service=frontend&lookback=2h&limit=100', table: 'search?service=frontend&lookback=2h&layout=table',
             trace: `trace/${id}`, events: `trace/${id}?view=events`,
             statistics: `trace/${id}?view=statistics&by=attribute:http.route&sub=service&heat=self&uiFind=redis`, flame: `trace/${id}?view=flame`,
-            compare: `trace/${id}...${id}`, map: 'dependencies', deep: 'deep-dependencies?service=checkout', pipeline: 'pipeline', monitor: 'monitor',
+            compare: `trace/${id}...${id}`, map: 'dependencies', deep: 'deep-dependencies?service=checkout', pipeline: 'pipeline', monitor: 'monitor', quality: 'quality-metrics?service=payment',
         };
         const ready = { search: '.traces li', table: 'table.found td', trace: '.panel .body', events: 'table.events td',
             statistics: '.stats tr.match', flame: '.flame canvas',
-            compare: 'table.grid td', map: '.graph .node', deep: '.graph .node', pipeline: 'table.grid td', monitor: '.empty h2' };
+            compare: 'table.grid td', map: '.graph .node', deep: '.graph .node', pipeline: 'table.grid td', monitor: '.empty h2', quality: 'table[aria-label=Checks] td' };
         const contrasts = {}, violations = [];
         await page.addInitScript({ path: require.resolve('axe-core/axe.min.js') });
         for (const theme of ['light', 'dark']) {

@@ -42,6 +42,21 @@ const tasks = {
         return { user, choice, first, second, tenant: await page.inputValue('#tenant') };
     },
 
+    /** Checks of a service's spans; an example of a failure opens that span. */
+    async quality(page) {
+        await page.goto(`${url}quality-metrics`);
+        await page.locator('select[aria-label=Service] option', { hasText: 'redis' }).waitFor({ state: 'attached' });
+        await page.selectOption('select[aria-label=Service]', 'redis');
+        await page.waitForURL(/service=redis/);
+        const row = page.locator('table[aria-label=Checks] tr', { hasText: 'Server has client' });
+        await row.locator('a').first().waitFor();
+        const scores = await page.$$eval('.score', (all) => all.map((s) => Number(s.textContent))), told = await row.textContent();
+        const clients = await text(page, 'table[aria-label=Clients]');
+        await row.locator('a').first().click();
+        await page.waitForSelector('.panel h2');
+        return { scores, told, clients, where: page.url() };
+    },
+
     /** Are the names of many services readable without zooming? How many overlap, how high is the text on the screen? */
     async many(page, n) {
         const seen = {};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The calls to the server, all under the page's own prefix. Public APIs where there are such, /api/ui/v1 for columns.
+import { config } from './config';
 import { prefix } from './router';
 import type { OtlpDocument } from '../trace/otlp';
 
@@ -282,6 +283,29 @@ export interface Sample {
 }
 export function sampledEdges(endMs: number, lookbackMs: number, signal?: AbortSignal): Promise<Sample> {
   return json(`api/ui/v1/edges?endTs=${endMs}&lookback=${lookbackMs}&limit=10000`, signal);
+}
+
+interface Example {
+  traceID: string;
+  spanIDs?: string[];
+}
+/** As jaeger-ui reads it. */
+export interface Quality {
+  bannerText?: string | { value: string };
+  scores: { key: string; label: string; max: number; value: number }[];
+  metrics: {
+    name: string;
+    description: string;
+    passCount: number;
+    failureCount: number;
+    exemptionCount?: number;
+    failureExamples?: Example[];
+  }[];
+  clients?: { version: string; count: number; examples: Example[] }[];
+}
+export function quality(service: string, hours: string, signal?: AbortSignal): Promise<Quality> {
+  const path = config.qualityMetrics.apiEndpoint.replace(/^\/+/, '');
+  return json(`${path}?${new URLSearchParams({ hours, service })}`, signal);
 }
 
 export interface Component {

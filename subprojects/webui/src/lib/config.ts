@@ -73,7 +73,7 @@ const defaults: Config = {
   menu: [],
   linkPatterns: [],
   deepDependencies: { menuEnabled: true },
-  qualityMetrics: { menuEnabled: false, menuLabel: 'Trace Quality', apiEndpoint: '/api/quality-metrics' },
+  qualityMetrics: { menuEnabled: true, menuLabel: 'Trace Quality', apiEndpoint: '/api/quality-metrics' },
   traceTimeline: { spanPillsEnabled: true },
   traceDiff: { helpLink: '' },
   useOpenTelemetryTerms: false,

@@ -11,7 +11,7 @@ export function openHelp(): void {
 export const KEYS: [string, string][] = [
   ['Ctrl K', 'Trace ID or service'],
   ['g s · g c · g m · g d', 'Search, Compare, Map, Deep'],
-  ['g o · g p', 'Monitor, Pipeline'],
+  ['g o · g p · g q', 'Monitor, Pipeline, Quality'],
   ['?', 'This help'],
   ['/ or Ctrl B', 'Find in the trace'],
   ['n / N', 'Next, previous match'],
