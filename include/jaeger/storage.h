@@ -207,8 +207,10 @@ typedef struct jaeger_storage_driver {
     jaeger_status (*rank_traces)(void *self, const jaeger_trace_query *query, jaeger_order order,
                                  const jaeger_rank *after, jaeger_rank_sink out, jaeger_call *call);
     /** Attributes as an index has them, for suggestions; some may come more than once, those of events and
-     *  links count as of the span. @param key whose values; empty: all keys, with any value or none */
-    jaeger_status (*attributes)(void *self, jaeger_str key, jaeger_attr_sink out, jaeger_call *call);
+     *  links count as of the span. @param service whose; empty: of all. @param key whose values; empty: all
+     *  keys, with any value or none */
+    jaeger_status (*attributes)(void *self, jaeger_str service, jaeger_str key, jaeger_attr_sink out,
+                                jaeger_call *call);
     /** Check what a field table cannot, without opening anything. @return INVALID_ARGUMENT with the key */
     jaeger_status (*validate)(const void *config, jaeger_error *err);
     /** Read one trace as often as reader.again asks, each time the same spans in the same chunks, whatever is

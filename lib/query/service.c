@@ -18,6 +18,7 @@
 #include "query/summary.h"
 
 #define LIMIT_DEFAULT   100               /* traces of a search that does not say how many */
+#define SUGGEST_TIME_NS JG_NS_PER_S       /* of an index for suggestions: someone is typing */
 #define CAPS_TIMEOUT_NS (5 * JG_NS_PER_S) /* a remote store that does not answer is the least capable one */
 
 /** A store and how its calls are measured. */
@@ -609,15 +610,19 @@ jaeger_status jaeger_query_dependencies(jaeger_query *query, uint64_t start_unix
     return status;
 }
 
-jaeger_status jg_query_attributes(jaeger_query *query, jaeger_str key, jaeger_attr_sink out,
-                                  jaeger_call *call)
+jaeger_status jg_query_attributes(jaeger_query *query, jaeger_str service, jaeger_str key,
+                                  jaeger_attr_sink out, jaeger_call *call)
 {
     const jaeger_storage *storage = &query->traces.storage;
     jg_gate_pass pass;
     if (!storage->driver->attributes)
         return JAEGER_OK;
     JG_TRY(jg_gate_enter(&query->gate, &pass, call));
-    jaeger_status status = storage->driver->attributes(storage->self, key, out, call);
+    jg_scan scan;
+    bool stopped; /* suggestions are of what was seen */
+    jg_scan_begin(&scan, SUGGEST_TIME_NS, call);
+    jaeger_status status = storage->driver->attributes(storage->self, service, key, out, call);
+    jg_scan_pause(&scan, call);
     jg_gate_leave(&pass);
-    return status;
+    return jg_scan_end(&scan, status, &stopped, call);
 }

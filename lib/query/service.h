@@ -25,9 +25,9 @@ jaeger_status jg_query_find_summary_page(jaeger_query *query, const jaeger_trace
                                          jaeger_page *page, jaeger_summary_sink out,
                                          jaeger_call *call) JG_MUST_CHECK;
 
-/** What an index of the store knows of attributes; nothing if it has none. See
+/** Within a second: what an index of the store knows of attributes; nothing if it has none. See
  * jaeger_storage_driver.attributes. */
-jaeger_status jg_query_attributes(jaeger_query *query, jaeger_str key, jaeger_attr_sink out,
-                                  jaeger_call *call) JG_MUST_CHECK;
+jaeger_status jg_query_attributes(jaeger_query *query, jaeger_str service, jaeger_str key,
+                                  jaeger_attr_sink out, jaeger_call *call) JG_MUST_CHECK;
 
 #endif

@@ -142,13 +142,13 @@ static jaeger_status take_indexed(void *self, jaeger_attr_place place, const jae
     return s->suggest->count >= s->suggest->limit ? JAEGER_CANCELLED : JAEGER_OK;
 }
 
-/** An index has the whole store, but not by service. */
+/** An index has the whole store. */
 static jaeger_status ask_index(scan *s, jaeger_query *query, jaeger_call *call)
 {
     const jg_suggest *suggest = s->suggest;
-    if (suggest->service.len || (suggest->values && suggest->ref.field != JG_FIELD_ATTR))
+    if (suggest->values && suggest->ref.field != JG_FIELD_ATTR)
         return JAEGER_OK;
-    return jg_query_attributes(query, suggest->values ? suggest->ref.key : (jaeger_str){0},
+    return jg_query_attributes(query, suggest->service, suggest->values ? suggest->ref.key : (jaeger_str){0},
                                (jaeger_attr_sink){take_indexed, s}, call);
 }
 

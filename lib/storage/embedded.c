@@ -172,12 +172,13 @@ jaeger_status jg_embedded_rank_traces(void *self, const jaeger_trace_query *quer
     return store ? jg_store_rank(store, query, order, after, out, call) : JAEGER_OK;
 }
 
-jaeger_status jg_embedded_attributes(void *self, jaeger_str key, jaeger_attr_sink out, jaeger_call *call)
+jaeger_status jg_embedded_attributes(void *self, jaeger_str service, jaeger_str key, jaeger_attr_sink out,
+                                     jaeger_call *call)
 {
     jg_store *store;
     JG_TRY(store_of(self, call, false, &store));
     JG_TRY(jaeger_call_check(call));
-    return store ? jg_store_attributes(store, key, out, call) : JAEGER_OK;
+    return store ? jg_store_attributes(store, service, key, out, call) : JAEGER_OK;
 }
 
 jaeger_status jg_embedded_services(void *self, jaeger_strs *ret, jaeger_call *call)

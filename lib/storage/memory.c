@@ -125,6 +125,7 @@ const jaeger_storage_driver jg_storage_memory = {
     .dependencies = jg_mem_dependencies,
     .purge = memory_purge,
     .sampling = &jg_mem_sampling_store,
+    .attributes = jg_mem_attributes,
     .rank_traces = jg_mem_rank_traces,
     .reread_trace = jg_mem_reread_trace,
 };

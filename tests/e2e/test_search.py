@@ -2,6 +2,7 @@
 """Search by expression, and what Grafana's Tempo and Jaeger data sources ask, in their order."""
 import time
 
+import pytest
 import requests
 from conftest import Jaeger
 
@@ -51,8 +52,10 @@ def test_grafana_requests_and_filters(any_store):
     assert "column 12" in ask(any_store, "/api/traces", status=400, filter="duration > 5").text
 
 
-def test_suggestions_reach_beyond_the_newest_traces(tmp_path):
-    storage = f"embedded: {{directory: {tmp_path}/data, flush: {{spans: 100}}}}"
+@pytest.mark.parametrize("store", ["memory", "embedded"])
+def test_suggestions_reach_beyond_the_newest_traces(tmp_path, store):
+    storage = {"embedded": f"embedded: {{directory: {tmp_path}/data, flush: {{spans: 100}}}}",
+               "memory": "memory: {max_traces: 100000}"}[store]
     server = Jaeger(tmp_path, storage=storage).start()
     try:
         now = time.time_ns()
@@ -62,13 +65,14 @@ def test_suggestions_reach_beyond_the_newest_traces(tmp_path):
                     "startTimeUnixNano": str(now + trace), "endTimeUnixNano": str(now + trace + 1),
                     "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in attributes.items()]}
 
-        def post(spans, host):
-            resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}},
+        def post(spans, host, service="shop"):
+            resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}},
                                        {"key": "host.name", "value": {"stringValue": host}}]}
             body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
             requests.post(f"http://127.0.0.1:{server.http}/v1/traces", json=body, timeout=10).raise_for_status()
         post([span(1, i, old="old-value") for i in range(1, 121)], "old-host")
         post([span(t, t, new="new-value") for t in range(1000, 1700)], "new-host")
+        post([span(2, i, other="other-value") for i in range(1, 121)], "other-host", "other")
         deadline = time.monotonic() + 20
         while "old" not in ask(server, "/api/attributes").text:
             assert time.monotonic() < deadline, ask(server, "/api/attributes").text
@@ -78,5 +82,12 @@ def test_suggestions_reach_beyond_the_newest_traces(tmp_path):
         hosts = ask(server, "/api/attributes/resource.host.name/values").json()["data"]
         assert "old-host" in str(hosts) and "new-host" in str(hosts)
         assert "old-host" not in ask(server, "/api/attributes/resource.host.name/values", q="new").text
+        # of one service
+        assert "old" in ask(server, "/api/attributes", service="shop").json()["data"]
+        assert "other" not in ask(server, "/api/attributes", service="shop").json()["data"]
+        assert ask(server, "/api/attributes/old/values", service="shop").json()["data"] == ["old-value"]
+        assert ask(server, "/api/attributes/old/values", service="other").json()["data"] == []
+        hosts = ask(server, "/api/attributes/resource.host.name/values", service="shop").json()["data"]
+        assert hosts == ["new-host", "old-host"]
     finally:
         server.stop()

@@ -6,6 +6,7 @@
 #include "core/str.h"
 #include "model/expr.h"
 #include "storage/embedded/segment_lists.h"
+#include "support/traces.h"
 
 #define TRACES 200u
 
@@ -154,11 +155,82 @@ static void filters_are_answered_from_the_index(void **state)
     eb_done(&o);
 }
 
+typedef struct seen {
+    const written *all;
+    const char *service;
+    size_t count;
+} seen;
+
+/** Some span of the service has what the index says it has. */
+static jaeger_status is_there(void *self, jaeger_attr_place place, const jaeger_attr *attr, jaeger_call *call)
+{
+    seen *s = self;
+    jaeger_attr found;
+    bool there = false;
+    (void)call;
+    s->count++;
+    for (size_t b = 0; b < s->all->count && !there; b++)
+        for (size_t i = 0; i < jaeger_batch_span_count(s->all->batches[b]) && !there; i++) {
+            const jaeger_span *span = &jaeger_batch_spans(s->all->batches[b])[i];
+            jaeger_event event;
+            jaeger_link link;
+            if (!jg_str_is(span->group->service, s->service))
+                continue;
+            there = place == JAEGER_ATTR_OF_RESOURCE
+                        ? jaeger_find_attr(jaeger_resource_attrs(span->group), attr->key, &found)
+                    : place == JAEGER_ATTR_OF_SCOPE
+                        ? jaeger_find_attr(jaeger_scope_attrs(span->group), attr->key, &found)
+                        : jaeger_find_attr(jaeger_span_attrs(span), attr->key, &found);
+            for (jaeger_iter it = jaeger_span_events(span); !there && jaeger_next_event(&it, &event);)
+                there = jaeger_find_attr(jaeger_event_attrs(&event), attr->key, &found);
+            for (jaeger_iter it = jaeger_span_links(span); !there && jaeger_next_link(&it, &link);)
+                there = jaeger_find_attr(jaeger_link_attrs(&link), attr->key, &found);
+        }
+    assert_true(there);
+    return JAEGER_OK;
+}
+
+static void attributes_of_one_service_are_its_own(void **state)
+{
+    (void)state;
+    opened o;
+    written w = {0};
+    eb_init(&o);
+    eb_start(&o, ", flush: {spans: 1000000}");
+    eb_write_random(&o, &w, 3000, TRACES);
+    w.batches[w.count++] = batch_of_json(
+        "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{"
+        "\"stringValue\":"
+        "\"lone\"}}]},\"scopeSpans\":[{\"spans\":[{\"traceId\":\"07000000000000000000000000000001\","
+        "\"spanId\":"
+        "\"0000000000000001\",\"name\":\"op\",\"startTimeUnixNano\":\"1700000000000000000\",\"attributes\":[{"
+        "\"key\":\"lonely\",\"value\":{\"intValue\":\"5\"}}]}]}]}]}");
+    eb_write_take(&o, jaeger_batch_ref(w.batches[w.count - 1]));
+    eb_flush(&o);
+    static const struct {
+        const char *service, *key;
+        bool some;
+    } cases[] = {{"web", "", true},
+                 {"db", "k1", true},
+                 {"lone", "", true},
+                 {"web", "lonely", false},
+                 {"none", "", false}};
+    for (size_t i = 0; i < JG_COUNT(cases); i++) {
+        seen s = {&w, cases[i].service, 0};
+        assert_ok(o.storage.driver->attributes(o.storage.self, jg_str(cases[i].service), jg_str(cases[i].key),
+                                               (jaeger_attr_sink){is_there, &s}, &o.call));
+        assert_int_equal(s.count > 0, cases[i].some);
+    }
+    eb_written_done(&w);
+    eb_done(&o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filters_find_in_segments_what_a_look_at_every_span_finds),
         cmocka_unit_test(filters_are_answered_from_the_index),
+        cmocka_unit_test(attributes_of_one_service_are_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

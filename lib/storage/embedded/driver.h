@@ -44,7 +44,8 @@ jaeger_status jg_embedded_find_summaries(void *self, const jaeger_trace_query *q
                                          jaeger_call *call);
 jaeger_status jg_embedded_rank_traces(void *self, const jaeger_trace_query *query, jaeger_order order,
                                       const jaeger_rank *after, jaeger_rank_sink out, jaeger_call *call);
-jaeger_status jg_embedded_attributes(void *self, jaeger_str key, jaeger_attr_sink out, jaeger_call *call);
+jaeger_status jg_embedded_attributes(void *self, jaeger_str service, jaeger_str key, jaeger_attr_sink out,
+                                     jaeger_call *call);
 jaeger_status jg_embedded_reread_trace(void *self, const jaeger_trace_ref *ref, jaeger_rereader reader,
                                        jaeger_call *call);
 jaeger_status jg_embedded_services(void *self, jaeger_strs *ret, jaeger_call *call);

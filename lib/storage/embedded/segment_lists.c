@@ -67,6 +67,20 @@ void jg_list_set(jg_lists *lists, uint32_t ref, uint64_t *bits)
     lists->damaged |= count > 0;
 }
 
+bool jg_list_meets(jg_lists *lists, uint32_t ref, const uint64_t *bits)
+{
+    jg_pb cursor;
+    uint32_t rows = lists->view->header.span_count;
+    uint64_t row = ref & ~JG_REF_ROW, step, count = jg_list_open(lists, ref, &cursor);
+    if (ref & JG_REF_ROW)
+        return row < rows && bits[row / 64] >> (row & 63) & 1;
+    for (row = 0; count > 0 && jg_pb_varint(&cursor, &step) && (row += step) < rows; count--)
+        if (bits[row / 64] >> (row & 63) & 1)
+            return true;
+    lists->damaged |= count > 0;
+    return false;
+}
+
 void jg_term_find(jg_lists *lists, uint64_t hash, void (*found)(jg_lists *, void *, uint32_t), void *user)
 {
     const jg_bytes *buckets = &lists->view->sections[JG_SEC_TERM_BUCKETS];

@@ -17,6 +17,8 @@ typedef struct jg_lists {
 uint64_t jg_list_open(jg_lists *lists, uint32_t ref, jg_pb *ret);
 /** Set the bits of a list's rows. */
 void jg_list_set(jg_lists *lists, uint32_t ref, uint64_t *bits);
+/** Is one of a list's rows set in `bits`? */
+bool jg_list_meets(jg_lists *lists, uint32_t ref, const uint64_t *bits);
 /** Call `found` for each list that is filed under `hash` (or, rarely, under another hash that looks alike).
  */
 void jg_term_find(jg_lists *lists, uint64_t hash, void (*found)(jg_lists *lists, void *user, uint32_t ref),

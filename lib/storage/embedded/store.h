@@ -206,7 +206,7 @@ jaeger_status jg_store_summaries(jg_store *store, const jaeger_trace_query *quer
 jaeger_status jg_store_rank(jg_store *store, const jaeger_trace_query *query, jaeger_order order,
                             const jaeger_rank *after, jaeger_rank_sink out, jaeger_call *call) JG_MUST_CHECK;
 /** attributes.c: see jaeger_storage_driver.attributes. Those of segments, the newest first */
-jaeger_status jg_store_attributes(jg_store *store, jaeger_str key, jaeger_attr_sink out,
+jaeger_status jg_store_attributes(jg_store *store, jaeger_str service, jaeger_str key, jaeger_attr_sink out,
                                   jaeger_call *call) JG_MUST_CHECK;
 /** DATA_LOSS of one segment: name it, refuse it, go on with the others. */
 jaeger_status jg_seg_tolerate(jg_store *store, jg_seg *seg, jaeger_status status,

@@ -271,6 +271,11 @@ bool jg_mem_latest_match(const jg_match *match, jaeger_str needle, const jg_mem_
  */
 jaeger_str jg_mem_needle_of(const jg_match *match);
 
+/* ---- attributes.c */
+
+jaeger_status jg_mem_attributes(void *self, jaeger_str service, jaeger_str key, jaeger_attr_sink out,
+                                jaeger_call *call);
+
 /* ---- rank.c */
 
 jaeger_status jg_mem_rank_traces(void *self, const jaeger_trace_query *query, jaeger_order order,
