@@ -9,6 +9,7 @@ ours answers after the broker has it, Go's after its batch processor has it.
 CPU time is the program's own, from /proc. The broker's jars come from Maven Central (tests/e2e/kafka_cluster.py).
 """
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -160,18 +162,30 @@ def ask(url, body=None):
         return reply.read()
 
 
+def found(url):
+    try:
+        return b'"probe"' in ask(url)
+    except urllib.error.HTTPError as error:  # nothing found
+        if error.code != 404:
+            raise
+        return False
+
+
 def probe(number, collector, ingester):
-    """Seconds from sending a span to finding it by service and tag."""
+    """Seconds from sending a span to finding it by service and time."""
     now = time.time_ns()
     span = {"traceId": os.urandom(16).hex(), "spanId": os.urandom(8).hex(), "name": "probe", "kind": 1,
             "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 1000),
             "attributes": [{"key": "number", "value": {"stringValue": str(number)}}]}
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "probe"}}]}
     body = json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}).encode()
-    query = urllib.parse.urlencode({"service": "probe", "tags": json.dumps({"number": str(number)}), "limit": 1})
+    times = [datetime.datetime.fromtimestamp(at, datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+             for at in (now // 1000000 / 1000, now // 1000000000 + 60)]  # other probes are earlier
+    query = urllib.parse.urlencode({"query.service_name": "probe", "query.num_traces": 1,
+                                    "query.start_time_min": times[0], "query.start_time_max": times[1]})
     begin = time.monotonic()
     ask(f"http://127.0.0.1:{collector.ports['http']}/v1/traces", body)
-    while not json.loads(ask(f"http://127.0.0.1:{ingester.ports['http']}/api/traces?{query}"))["data"]:
+    while not found(f"http://127.0.0.1:{ingester.ports['http']}/api/v3/traces?{query}"):
         if time.monotonic() > begin + 30:
             sys.exit("kafka: a span was not found")
         time.sleep(0.001)
@@ -210,6 +224,8 @@ def main():
         with kafka_cluster.Cluster(folder / "kafka", partitions=PARTITIONS) as cluster:
             latency(args, folder, cluster, "ours", args.build / "cmd/jaeger-collector",
                     args.build / "cmd/jaeger-ingester")
+            if args.go:
+                latency(args, folder, cluster, "Go", args.go, args.go)
             for run in range(args.runs):
                 compare(args, folder, cluster, run)
 
