@@ -305,6 +305,8 @@ static bool set_connection(CURL *curl, const jg_http_client_settings *s, exchang
            SET(CURLOPT_HTTP_VERSION,
                s->force_attempt_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1) &&
            SET(CURLOPT_CAINFO, (char *)NULL) && SET(CURLOPT_CAPATH, (char *)NULL) &&
+           SET(CURLOPT_CA_CACHE_TIMEOUT,
+               0L) && /* or it keeps the authorities of the first connection for a day */
            SET(CURLOPT_SSL_VERIFYPEER, verifies ? 1L : 0L) &&
            SET(CURLOPT_SSL_VERIFYHOST, verifies && !s->tls.server_name_override.len ? 2L : 0L) &&
            SET(CURLOPT_SSL_CTX_FUNCTION, set_up_tls) && SET(CURLOPT_SSL_CTX_DATA, (void *)x);

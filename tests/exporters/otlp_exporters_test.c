@@ -80,8 +80,10 @@ static jaeger_status grpc_export(void *self, jaeger_str request, jg_grpc_stream 
     }
     pthread_mutex_unlock(&p->mutex);
     jaeger_batch_unref(batch);
-    if (a.status == -1)
+    if (a.status == -1) {
         hang(call);
+        a.status = JAEGER_CANCELLED;
+    }
     if (a.status == JAEGER_OK)
         return jg_grpc_send(stream, a.body.ptr, a.body.len, call);
     (void)jg_fail(&call->error, (jaeger_status)a.status, "scripted");

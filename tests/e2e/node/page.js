@@ -17,7 +17,8 @@ async function main() {
     await page.goto(`${url}search?service=shop`, { waitUntil: 'networkidle' });
     const options = await page.$$eval('option', (nodes) => nodes.map((n) => n.textContent).join(' '));
     const search = `${await page.textContent('body')} ${options}`;
-    await page.goto(`${url}trace/${traceId}`, { waitUntil: 'networkidle' });
+    await page.goto(`${url}trace/${traceId}`); // it goes on to watch the trace, so the network is never idle
+    await page.getByText('SELECT').first().waitFor({ state: 'attached' });
     const trace = await page.textContent('body');
     await page.screenshot({ path: picture, fullPage: true });
     await browser.close();
