@@ -8,6 +8,7 @@
 #include <jaeger/config.h>
 #include <jaeger/sampling.h>
 
+struct jaeger_host;
 struct jg_metrics; /* the service's metrics registry; only the library looks inside */
 
 #ifdef __cplusplus
@@ -217,6 +218,11 @@ typedef struct jaeger_storage_driver {
      *  written meanwhile: for traces that are too large to be held. NULL: the query service holds them. */
     jaeger_status (*reread_trace)(void *self, const jaeger_trace_ref *ref, jaeger_rereader reader,
                                   jaeger_call *call);
+    /** Called before `open`, where there is a host: its extensions can be asked for (authenticators). */
+    void (*attach)(void *self, struct jaeger_host *host);
+    /** What keeps it from serving, as far as it knows without asking anybody; for health checks. NULL:
+     * nothing ever. Any thread. @return OK, or UNAVAILABLE with the reason */
+    jaeger_status (*health)(void *self, jaeger_error *err);
 } jaeger_storage_driver;
 
 /** An open backend: a driver and its state. */

@@ -30,4 +30,12 @@ typedef struct jg_authenticator {
     void *self;
 } jg_authenticator;
 
+/** Authenticators of clients (basicauth, bearertokenauth): interface "auth.client". */
+#define JG_CLIENT_AUTH_INTERFACE "auth.client"
+typedef struct jg_client_auth_interface {
+    /** The header that one request needs, in the arena. Any thread. @return UNAUTHENTICATED: none to be had
+     */
+    jaeger_status (*header)(void *self, jaeger_arena *arena, jaeger_pair *ret, jaeger_error *err);
+} jg_client_auth_interface;
+
 #endif

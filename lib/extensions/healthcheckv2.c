@@ -87,6 +87,22 @@ static health_state service_state(health *h)
     return state;
 }
 
+/** Of an extension that has something to wait for. It is not healthy before that is there: as after a start
+ * of Jaeger, which ends where its storage does not answer. */
+static health_state extension_state(health *h, const char *id, health_state state)
+{
+    void *self;
+    jaeger_error err = {0};
+    const jg_health_interface *found = jaeger_host_extension(h->host, id, JG_HEALTH_INTERFACE, &self);
+    if (!found || found->health(self, &err) == JAEGER_OK)
+        return state;
+    state.name = "StatusRecoverableError";
+    state.healthy = false;
+    state.http_status = 503;
+    (void)snprintf(state.error, sizeof state.error, "%s", err.message);
+    return state;
+}
+
 /** Of one component: while the service runs, what an exporter told of its last attempts. */
 static health_state component_state(health *h, jaeger_kind kind, const char *id)
 {
@@ -94,6 +110,8 @@ static health_state component_state(health *h, jaeger_kind kind, const char *id)
     health_state state = service_state(h);
     jaeger_error err = {0};
     uint64_t since = 0;
+    if (kind == JAEGER_EXTENSION && state.http_status == 200)
+        return extension_state(h, id, state);
     if (kind != JAEGER_EXPORTER || state.http_status != 200)
         return state;
     jg_health told = jg_host_health(h->host, id, &since, &err);

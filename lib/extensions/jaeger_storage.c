@@ -25,6 +25,7 @@ typedef struct backend {
     const jaeger_storage_driver *driver;
     const jaeger_config *node; /* of the kind; its map or null */
     jaeger_storage storage;    /* driver NULL: not open */
+    bool opened;               /* atomic: for who asks without the mutex */
 } backend;
 
 typedef struct storage_extension {
@@ -205,9 +206,12 @@ static jaeger_status open_backend(storage_extension *s, backend *b, jaeger_stora
     jaeger_status status = JAEGER_OK;
     pthread_mutex_lock(&s->open_mutex);
     if (!b->storage.driver)
-        status = jg_storage_open(b->driver, b->node, s->log, jaeger_host_metrics(s->host), &b->storage, err);
-    if (status == JAEGER_OK)
+        status = jg_storage_open_in(s->host, b->driver, b->node, s->log, jaeger_host_metrics(s->host),
+                                    &b->storage, err);
+    if (status == JAEGER_OK) {
         *ret = b->storage;
+        __atomic_store_n(&b->opened, true, __ATOMIC_RELEASE);
+    }
     pthread_mutex_unlock(&s->open_mutex);
     return status == JAEGER_OK
                ? status
@@ -236,13 +240,31 @@ static jaeger_status metric_backend(void *self, const char *name, jaeger_str *re
     return kind_of(entry, "metric", ret_kind, ret_node, err);
 }
 
+/** The first backend that something keeps from serving. */
+static jaeger_status storage_health(void *self, jaeger_error *err)
+{
+    storage_extension *s = self;
+    jaeger_status status = JAEGER_OK;
+    for (size_t i = 0; i < s->count && status == JAEGER_OK; i++) {
+        const backend *b = &s->backends[i];
+        if (__atomic_load_n(&b->opened, __ATOMIC_ACQUIRE) && b->driver->health)
+            status = b->driver->health(b->storage.self, err);
+        if (status != JAEGER_OK)
+            jg_fail_prefix(err, "storage '%.*s'", JAEGER_STR_ARGS(b->name));
+    }
+    return status;
+}
+
 static const void *storage_interface(void *self, const char *name)
 {
     static const jaeger_storage_interface storage = {storage_open};
     static const jg_metric_backends_interface metrics = {metric_backend};
+    static const jg_health_interface health = {storage_health};
     (void)self;
     if (strcmp(name, JAEGER_STORAGE_INTERFACE) == 0)
         return &storage;
+    if (strcmp(name, JG_HEALTH_INTERFACE) == 0)
+        return &health;
     return strcmp(name, JG_METRIC_BACKENDS_INTERFACE) == 0 ? &metrics : NULL;
 }
 

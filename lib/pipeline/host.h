@@ -55,18 +55,17 @@ typedef struct jg_metric_backends_interface {
     jaeger_status (*find)(void *self, const char *name, jaeger_str *ret_kind, const jaeger_config **ret_node,
                           jaeger_error *err);
 } jg_metric_backends_interface;
+/** Extensions that know what keeps them from serving (jaeger_storage). */
+#define JG_HEALTH_INTERFACE "health"
+typedef struct jg_health_interface {
+    /** @return OK, or UNAVAILABLE with the reason. Any thread, does not block */
+    jaeger_status (*health)(void *self, jaeger_error *err);
+} jg_health_interface;
 /** The authenticator that a server's `auth` block names; nothing if the block is off. @return
  * INVALID_ARGUMENT: no such extension, or it cannot check requests */
 jaeger_status jg_host_auth(jaeger_host *host, const jg_auth_settings *settings, jg_authenticator *ret,
                            jaeger_error *err) JAEGER_MUST_CHECK;
 
-/** Authenticators of clients (basicauth, bearertokenauth): interface "auth.client". */
-#define JG_CLIENT_AUTH_INTERFACE "auth.client"
-typedef struct jg_client_auth_interface {
-    /** The header that one request needs, in the arena. Any thread. @return UNAUTHENTICATED: none to be had
-     */
-    jaeger_status (*header)(void *self, jaeger_arena *arena, jaeger_pair *ret, jaeger_error *err);
-} jg_client_auth_interface;
 /** The authenticator that a client's `auth` block names. @return INVALID_ARGUMENT: no such extension, or it
  * cannot speak for clients */
 jaeger_status jg_host_client_auth(jaeger_host *host, jaeger_str authenticator,

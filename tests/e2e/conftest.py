@@ -58,7 +58,8 @@ exporters:
         self.environment = {}
         self.arguments = list(arguments)
 
-    def start(self, timeout=20):
+    def start(self, timeout=20, status=200):
+        """@param status: of /status; 503 while a storage is waited for"""
         command = [str(self.binary), "--config", str(self.config), *self.arguments]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log,
                                         env={**os.environ, **self.environment})
@@ -67,7 +68,7 @@ exporters:
             if self.process.poll() is not None:
                 raise RuntimeError(f"exited with {self.process.returncode}:\n{self.output()}")
             try:
-                if requests.get(f"http://127.0.0.1:{self.health}/status", timeout=2).status_code == 200:
+                if requests.get(f"http://127.0.0.1:{self.health}/status", timeout=2).status_code == status:
                     return self
             except requests.ConnectionError:
                 time.sleep(0.02)

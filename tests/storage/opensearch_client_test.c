@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "storage/opensearch/client.h"
 
+#include "core/err.h"
 #include "support/opensearch.h"
 
 static const jaeger_logger quiet;
@@ -179,6 +180,33 @@ static void authorization_comes_from_where_it_was_configured(void **state)
     stop(&f, 1);
 }
 
+static jaeger_status give_header(void *self, jaeger_arena *arena, jaeger_pair *ret, jaeger_error *err)
+{
+    int *count = self;
+    if (++*count > 1)
+        return jg_fail(err, JAEGER_UNAUTHENTICATED, "no token");
+    *ret = (jaeger_pair){JAEGER_STR("Authorization"),
+                         jaeger_arena_str(arena, JAEGER_STR("Bearer of-extension"))};
+    return JAEGER_OK;
+}
+
+static void an_extension_gives_the_header_of_each_request(void **state)
+{
+    (void)state;
+    static const jg_client_auth_interface by = {give_header};
+    fixture f = {0};
+    int count = 0;
+    start(&f, 1);
+    f.config.auth.authenticator = JAEGER_STR("bearertokenauth");
+    open_client(&f);
+    jg_os_client_authenticate(f.client, &by, &count);
+    assert_ok(ask(&f, "{}"));
+    assert_string_equal(f.nodes[0].authorization, "Bearer of-extension");
+    assert_int_equal(ask(&f, "{}"), JAEGER_UNAUTHENTICATED);
+    assert_int_equal(fake_count(&f.nodes[0]), 1);
+    stop(&f, 1);
+}
+
 static void answer_version(fake_node *node, jg_http_request *request, jg_http_reply *reply)
 {
     if (jg_str_is(request->path, "/"))
@@ -234,7 +262,7 @@ static void settings_that_cannot_be_are_refused(void **state)
     (void)state;
     jaeger_str url = JAEGER_STR("http://127.0.0.1:9200"), bad = JAEGER_STR("ftp://x");
     const char *const texts[] = {"server_urls: at least one", "server_urls: endpoint must be", "version: 6",
-                                 "only one of", "authenticator"};
+                                 "only one of", "only one of"};
     jg_os_client_config configs[JG_COUNT(texts)];
     memset(configs, 0, sizeof configs);
     for (size_t i = 1; i < JG_COUNT(configs); i++)
@@ -242,6 +270,7 @@ static void settings_that_cannot_be_are_refused(void **state)
     configs[2].version = 6;
     configs[3].auth.basic.enabled = configs[3].auth.api_key.enabled = true;
     configs[4].auth.authenticator = JAEGER_STR("sigv4auth");
+    configs[4].auth.bearer_token.enabled = true;
     for (size_t i = 0; i < JG_COUNT(texts); i++) {
         jg_os_client *client;
         jaeger_error err = {0};
@@ -259,6 +288,7 @@ int main(void)
         cmocka_unit_test(a_slow_node_ends_at_the_deadline),
         cmocka_unit_test(statuses_say_what_to_do_and_why),
         cmocka_unit_test(authorization_comes_from_where_it_was_configured),
+        cmocka_unit_test(an_extension_gives_the_header_of_each_request),
         cmocka_unit_test(the_cluster_says_what_it_is),
         cmocka_unit_test(settings_that_cannot_be_are_refused),
     };

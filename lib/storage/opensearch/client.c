@@ -35,6 +35,8 @@ struct jg_os_client {
     size_t node_count; /* atomic: grows once, when the cluster's nodes are found */
     uint32_t turn;     /* atomic; round robin */
     jg_secret password, bearer_token, api_key;
+    const jg_client_auth_interface *authenticator; /* NULL: none */
+    void *authenticator_self;
     pthread_mutex_t version_mutex; /* guards what follows; held while the cluster is asked */
     bool version_known;
     jg_os_version version;
@@ -195,16 +197,28 @@ static jaeger_status try_node(jg_os_client *client, node *n, const jg_http_clien
     return status;
 }
 
+static void free_arena(jaeger_arena **arena)
+{
+    jaeger_arena_free(*arena);
+}
+
 jaeger_status jg_os_send(jg_os_client *client, const jg_os_request *request, jg_http_answer *ret,
                          jaeger_call *call)
 {
     JG_AUTO_BUF jg_buf authorization = JG_BUF_INIT(2 * HEADER_BYTES_MAX);
+    jaeger_arena *arena JG_CLEANUP(free_arena) = NULL; /* of the authenticator's header */
     if (!ret->body.max)
         ret->body.max = JG_OS_ANSWER_BYTES_MAX;
     JG_TRY(jaeger_call_check(call));
     JG_TRY(put_authorization(client, call, &authorization, &call->error));
     jaeger_pair headers[2];
     size_t header_count = 0;
+    if (client->authenticator) {
+        if (!(arena = jaeger_arena_new(0)))
+            return jg_fail_oom(&call->error);
+        JG_TRY(client->authenticator->header(client->authenticator_self, arena, &headers[header_count++],
+                                             &call->error));
+    }
     if (authorization.len)
         headers[header_count++] = (jaeger_pair){JAEGER_STR("Authorization"), jg_buf_view(&authorization)};
     if (request->is_gzip)
@@ -364,12 +378,11 @@ jaeger_status jg_os_fail(const jg_http_answer *answer, const char *what, jaeger_
 
 static jaeger_status check_auth(const jg_os_client_config *c, jaeger_error *err)
 {
-    if (c->auth.authenticator.len)
+    if (c->auth.basic.enabled + c->auth.bearer_token.enabled + c->auth.api_key.enabled +
+            (c->auth.authenticator.len != 0) >
+        1)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
-                       "auth.authenticator: not supported here; use basic, bearer_token or api_key");
-    if (c->auth.basic.enabled + c->auth.bearer_token.enabled + c->auth.api_key.enabled > 1)
-        return jg_fail(err, JAEGER_INVALID_ARGUMENT,
-                       "auth: only one of basic, bearer_token and api_key may be set");
+                       "auth: only one of basic, bearer_token, api_key and authenticator may be set");
     if (c->auth.basic.enabled && c->auth.basic.password.len && c->auth.basic.password_file.len)
         return jg_fail(err, JAEGER_INVALID_ARGUMENT,
                        "auth.basic: only one of password and password_file may be set");
@@ -417,6 +430,12 @@ jaeger_status jg_os_client_new(const jg_os_client_config *config, const jaeger_l
     }
     *ret = client;
     return JAEGER_OK;
+}
+
+void jg_os_client_authenticate(jg_os_client *client, const jg_client_auth_interface *by, void *self)
+{
+    client->authenticator = by;
+    client->authenticator_self = self;
 }
 
 void jg_os_client_free(jg_os_client *client)
@@ -604,7 +623,7 @@ static const jaeger_field auth_fields[] = {
     FIELD(auth_config, api_key, "api_key", JAEGER_FIELD_OPTIONAL_N, .sub = token_fields,
           .sub_size = sizeof(jg_os_token_config), .doc = "Authorization: ApiKey"),
     FIELD(auth_config, authenticator, "authenticator", JAEGER_FIELD_STR,
-          .doc = "refused: not supported here"),
+          .doc = "id of an extension that gives the header: bearertokenauth, basicauth with client_auth"),
     {.kind = JAEGER_FIELD_END},
 };
 
@@ -620,7 +639,7 @@ const jaeger_field jg_os_client_fields[] = {
     FIELD(jg_os_client_config, server_urls, "server_urls", JAEGER_FIELD_STRS,
           .fallback = "[http://127.0.0.1:9200]", .doc = "addresses of nodes"),
     FIELD(jg_os_client_config, auth, "auth", JAEGER_FIELD_BLOCK, .sub = auth_fields,
-          .sub_size = sizeof(auth_config), .doc = "who we are: at most one of basic, bearer_token, api_key"),
+          .sub_size = sizeof(auth_config), .doc = "who we are: at most one of these"),
     FIELD(jg_os_client_config, tls, "tls", JAEGER_FIELD_BLOCK, .sub = jg_tls_client_fields,
           .sub_size = sizeof(jg_tls_settings), .doc = "TLS of https:// addresses; insecure: do not verify"),
     FIELD(jg_os_client_config, sniffing, "sniffing", JAEGER_FIELD_BLOCK, .sub = sniffing_fields,

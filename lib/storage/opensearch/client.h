@@ -9,6 +9,7 @@
 #ifndef JG_STORAGE_OPENSEARCH_CLIENT_H
 #define JG_STORAGE_OPENSEARCH_CLIENT_H
 
+#include "core/auth.h"
 #include "core/json_in.h"
 #include "net/http_client.h"
 
@@ -54,6 +55,9 @@ typedef struct jg_os_client jg_os_client;
  *  @return INVALID_ARGUMENT: addresses, auth, version, TLS files; RESOURCE_EXHAUSTED */
 jaeger_status jg_os_client_new(const jg_os_client_config *config, const jaeger_logger *log,
                                jg_os_client **ret, jaeger_error *err) JG_MUST_CHECK;
+/** Requests carry the header of this authenticator, which auth.authenticator names. Before the first request.
+ */
+void jg_os_client_authenticate(jg_os_client *client, const jg_client_auth_interface *by, void *self);
 /** Requests must have returned. Accepts NULL. */
 void jg_os_client_free(jg_os_client *client);
 

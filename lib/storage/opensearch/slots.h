@@ -10,6 +10,8 @@ jaeger_status jg_os_validate(const void *config, jaeger_error *err);
 jaeger_status jg_os_open(void *self, const void *config, const jaeger_logger *log, struct jg_metrics *metrics,
                          jaeger_error *err);
 void jg_os_close(void *self);
+void jg_os_attach(void *self, struct jaeger_host *host);
+jaeger_status jg_os_health(void *self, jaeger_error *err);
 jaeger_status jg_os_caps(void *self, jaeger_storage_caps *ret, jaeger_call *call);
 jaeger_status jg_os_write(void *self, jaeger_batch *take, jaeger_call *call);
 jaeger_status jg_os_get_traces(void *self, const jaeger_trace_ref *refs, size_t n, jaeger_consumer out,
@@ -33,6 +35,7 @@ extern const jaeger_sampling_store jg_os_sampling_store;
     .get_traces = jg_os_get_traces, .find_traces = jg_os_find_traces,                                        \
     .find_trace_ids = jg_os_find_trace_ids, .find_summaries = jg_os_find_summaries,                          \
     .services = jg_os_services, .operations = jg_os_operations, .dependencies = jg_os_dependencies,          \
-    .purge = jg_os_purge, .sampling = &jg_os_sampling_store, .validate = jg_os_validate
+    .purge = jg_os_purge, .sampling = &jg_os_sampling_store, .validate = jg_os_validate,                     \
+    .attach = jg_os_attach, .health = jg_os_health
 
 #endif

@@ -11,12 +11,15 @@
 #include "storage/opensearch/graph_job.h"
 #include "storage/opensearch/slots.h"
 #include "storage/opensearch/templates.h"
+#include <jaeger/component.h>
 #include <stddef.h>
 
 #define OPEN_TIMEOUT_NS (5 * JG_NS_PER_S) /* a cluster that does not answer at start is asked again later */
 #define BULK_BYTES_MAX  (100u << 20)      /* http.max_content_length of both engines */
 #define WORKERS_MAX     64u               /* as many writes block at once: JG_WORKERS_MAX */
-#define DOC_COUNT_MAX   10000u            /* index.max_result_window */
+#define CONNECT_NS_MIN  (1 * JG_NS_PER_S)
+#define CONNECT_NS_MAX  (15 * JG_NS_PER_S)
+#define DOC_COUNT_MAX   10000u /* index.max_result_window */
 
 /** With tokens that only callers have, nothing can be asked at start. */
 static bool has_own_identity(const jg_os_client_config *c)
@@ -60,6 +63,24 @@ jaeger_status jg_os_validate(const void *config, jaeger_error *err)
     return JAEGER_OK;
 }
 
+/** By the extension that the configuration names. */
+static jaeger_status authenticate(jg_os_store *store, jaeger_error *err)
+{
+    const jaeger_str id = store->config->client.auth.authenticator;
+    void *self = NULL;
+    if (!id.len)
+        return JAEGER_OK;
+    const jg_client_auth_interface *by =
+        store->host ? jaeger_host_extension(store->host, id.ptr, JG_CLIENT_AUTH_INTERFACE, &self) : NULL;
+    if (!by)
+        return jg_fail(
+            err, JAEGER_INVALID_ARGUMENT,
+            "auth.authenticator: failed to resolve authenticator \"%.*s\": authenticator not found",
+            JAEGER_STR_ARGS(id));
+    jg_os_client_authenticate(store->client, by, self);
+    return JAEGER_OK;
+}
+
 static jaeger_status open_parts(jg_os_store *store, jaeger_error *err)
 {
     for (int kind = 0; kind < JG_OS_KINDS; kind++)
@@ -67,14 +88,15 @@ static jaeger_status open_parts(jg_os_store *store, jaeger_error *err)
     JG_TRY(jg_os_tag_choice_init(&store->choice, &store->config->tags_as_fields, err));
     if (!(store->services_known = jg_calloc(JG_OS_SERVICES_KNOWN, sizeof *store->services_known)))
         return jg_fail_oom(err);
-    return jg_os_client_new(&store->config->client, store->log, &store->client, err);
+    JG_TRY(jg_os_client_new(&store->config->client, store->log, &store->client, err));
+    return authenticate(store, err);
 }
 
 jaeger_status jg_os_store_open(jg_os_store *store, const jg_os_config *config, const jaeger_logger *log,
                                struct jg_metrics *metrics, jaeger_error *err)
 {
     JG_TRY(jg_os_validate(config, err));
-    *store = (jg_os_store){.config = config, .log = log};
+    *store = (jg_os_store){.config = config, .log = log, .host = store->host};
     (void)pthread_mutex_init(&store->ready_mutex, NULL);
     jg_os_writers_open(store);
     store->refused = jg_metrics_counter(metrics, "jaeger_search_refused_documents",
@@ -89,6 +111,8 @@ jaeger_status jg_os_store_open(jg_os_store *store, const jg_os_config *config, c
 
 void jg_os_store_close(jg_os_store *store)
 {
+    __atomic_store_n(&store->closing, 1, __ATOMIC_RELAXED);
+    jg_waiter_stop(&store->connecting);
     jg_os_job_stop(store);
     jg_os_writers_close(store);
     jg_os_client_free(store->client);
@@ -167,6 +191,26 @@ jaeger_status jg_os_store_ready_for(jg_os_store *store, jg_os_kind kind, jaeger_
 
 /* ---- slots ---- */
 
+/** Until it answers; its faults are those of the writes from then on. */
+static void *connect_later(void *arg)
+{
+    jg_os_store *store = arg;
+    uint64_t wait_ns = CONNECT_NS_MIN;
+    while (!jg_waiter_sleep(&store->connecting, wait_ns)) {
+        jaeger_call call = JAEGER_CALL_INIT;
+        call.deadline_ns = jg_clock_mono_ns() + OPEN_TIMEOUT_NS;
+        call.cancelled = &store->closing;
+        jaeger_status status = jg_os_store_ready(store, &call);
+        if (status == JAEGER_OK)
+            break;
+        if (status != JAEGER_UNAVAILABLE && status != JAEGER_DEADLINE_EXCEEDED && status != JAEGER_CANCELLED)
+            jaeger_log(store->log, JAEGER_ERROR, "cannot use the cluster, trying again error=\"%s\"",
+                       call.error.message);
+        wait_ns = JG_MIN(2 * wait_ns, CONNECT_NS_MAX);
+    }
+    return NULL;
+}
+
 /** A cluster that does not answer yet is no fault. */
 static jaeger_status greet(jg_os_store *store, jaeger_error *err)
 {
@@ -177,9 +221,9 @@ static jaeger_status greet(jg_os_store *store, jaeger_error *err)
     jaeger_status status = jg_os_store_ready(store, &call);
     if (status == JAEGER_UNAVAILABLE || status == JAEGER_DEADLINE_EXCEEDED) {
         jaeger_log(store->log, JAEGER_WARN,
-                   "the cluster does not answer yet, trying again at the first write error=\"%s\"",
+                   "the cluster does not answer yet, trying again until it does error=\"%s\"",
                    call.error.message);
-        return JAEGER_OK;
+        return jg_waiter_start(&store->connecting, connect_later, store, err);
     }
     if (status != JAEGER_OK)
         *err = call.error;
@@ -202,6 +246,19 @@ jaeger_status jg_os_open(void *self, const void *config, const jaeger_logger *lo
 void jg_os_close(void *self)
 {
     jg_os_store_close(self);
+}
+
+void jg_os_attach(void *self, struct jaeger_host *host)
+{
+    ((jg_os_store *)self)->host = host;
+}
+
+jaeger_status jg_os_health(void *self, jaeger_error *err)
+{
+    const jg_os_store *store = self;
+    if (__atomic_load_n(&store->ready, __ATOMIC_ACQUIRE) || !has_own_identity(&store->config->client))
+        return JAEGER_OK;
+    return jg_fail(err, JAEGER_UNAVAILABLE, "the cluster has not answered yet");
 }
 
 jaeger_status jg_os_caps(void *self, jaeger_storage_caps *ret, jaeger_call *call)

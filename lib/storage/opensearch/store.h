@@ -10,6 +10,7 @@
 #define JG_STORAGE_OPENSEARCH_STORE_H
 
 #include "core/metrics.h"
+#include "core/waiter.h"
 #include "storage/opensearch/client.h"
 #include "storage/opensearch/index.h"
 #include "storage/opensearch/share.h"
@@ -64,7 +65,10 @@ typedef struct jg_os_store {
     bool ready_for[JG_OS_KINDS]; /* atomic: template of that kind there */
     pthread_mutex_t ready_mutex; /* held while that is made so */
     jg_metric *refused, *partial;
-    struct jg_os_job *job; /* NULL: not started */
+    struct jg_os_job *job;    /* NULL: not started */
+    struct jaeger_host *host; /* NULL: there is none */
+    jg_waiter connecting;     /* while the cluster has not answered yet */
+    int closing;              /* atomic: cancels what `connecting` asks */
 } jg_os_store;
 
 extern const jaeger_field jg_os_fields[];
