@@ -340,6 +340,36 @@ static void embedded_counts_calls_over_segment_borders(void **state)
     eb_done(&o);
 }
 
+/** Parents in a segment are looked up by their id there; the ids of a small trace stand among them. */
+static void embedded_counts_calls_of_large_traces_over_segment_borders(void **state)
+{
+    (void)state;
+    enum { SPANS = 3000, SMALL = 3 };
+    static span_spec specs[SPANS + SMALL];
+    opened o;
+    eb_init(&o);
+    eb_start(&o, "");
+    for (int child = 0; child < 2; child++) {
+        for (uint64_t i = 0; i < SPANS + SMALL; i++) {
+            uint64_t id = 1 + (i * 2654435761u & 0xffffffff); /* in no order */
+            specs[i] = (span_spec){.trace = i < SPANS ? 7 : 8,
+                                   .id = child ? id + (1ull << 40) : id,
+                                   .parent = child ? id : 0,
+                                   .service = child ? "b" : "a",
+                                   .start = SEC};
+        }
+        eb_write_take(&o, make_batch(specs, SPANS + SMALL));
+        assert_calls(&o, child ? SPANS + SMALL : 0, 0); /* in memory */
+        eb_flush(&o);
+    }
+    assert_calls(&o, SPANS + SMALL, 0);
+    write_one(&o, 7, 9, 1ull << 50, "b"); /* a parent that nobody has */
+    write_one(&o, 8, 10, 1, "b");         /* one that only the other trace has */
+    eb_flush(&o);
+    assert_calls(&o, SPANS + SMALL, 0);
+    eb_done(&o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +382,7 @@ int main(void)
         cmocka_unit_test(embedded_drops_what_is_old_and_lets_readers_finish),
         cmocka_unit_test(embedded_keeps_its_disk_budget),
         cmocka_unit_test(embedded_counts_calls_over_segment_borders),
+        cmocka_unit_test(embedded_counts_calls_of_large_traces_over_segment_borders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "core/str.h"
 #include "storage/embedded/segment_build.h"
 #include "storage/embedded/segment_writer.h"
+#include "storage/embedded/span_order.h"
 #include "storage/embedded/store.h"
 #include <stdlib.h>
 
@@ -29,6 +30,7 @@ struct jg_deps {
     pending *items;
     uint32_t count, cap;
     bool rebuilt;
+    jg_span_orders orders; /* while the lock is held */
 };
 
 jg_deps *jg_deps_new(void)
@@ -103,12 +105,13 @@ static uint32_t span_service(jg_deps *deps, const jg_seg *seg, const jg_seg_view
         !jg_seg_find_trace(view, trace_id, &number))
         return JG_NONE;
     const jg_seg_trace *trace = &jg_seg_traces(view)[number];
-    uint64_t end = (uint64_t)trace->row0 + trace->row_count;
-    for (uint64_t row = trace->row0; row < end && row < view->header.span_count; row++)
-        if (memcmp(jg_seg_span_id(view, (uint32_t)row), span_id, 8) == 0 &&
-            jg_seg_row_origin(view, (uint32_t)row, &origin) && jg_seg_origin_parts(view, origin, parts))
-            return service_in(deps, view, parts[2]);
-    return JG_NONE;
+    uint32_t end = (uint32_t)JG_MIN((uint64_t)trace->row0 + trace->row_count, view->header.span_count);
+    uint32_t row = trace->row0 < end
+                       ? jg_span_orders_find(&deps->orders, seg->meta.gen, view, trace->row0, end, span_id)
+                       : end;
+    if (row == end || !jg_seg_row_origin(view, row, &origin) || !jg_seg_origin_parts(view, origin, parts))
+        return JG_NONE;
+    return service_in(deps, view, parts[2]);
 }
 
 #define JG_SEC_FOR_CALLS                                                                                     \
@@ -260,6 +263,7 @@ bool jg_deps_flush(jg_store *store, const jg_snapshot *snapshot, jg_seg *seg, jg
     find_recent(store, snapshot, seg->meta.gen, &r);
     bool ok = add_segment(deps, &r, seg, view, &calls);
     encode_calls(deps, &calls, ret);
+    jg_span_orders_done(&deps->orders);
     (void)pthread_mutex_unlock(&deps->lock);
     jg_calls_done(&calls);
     return ok && jg_buf_ok(ret);
@@ -452,6 +456,7 @@ jaeger_status jg_store_dependencies(jg_store *store, uint64_t start_unix_ns, uin
             status = jaeger_dependencies_add(
                 ret, (jaeger_dependency){deps->names[c->parent], deps->names[c->child], c->count}, call);
     }
+    jg_span_orders_done(&deps->orders);
     (void)pthread_mutex_unlock(&deps->lock);
     jg_snapshot_unref(snapshot);
     jg_calls_done(&a.sum);
